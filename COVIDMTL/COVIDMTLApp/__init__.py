@@ -1,0 +1,1 @@
+"""What people start: the ``covidmtl`` command line, the browser viewer and batch runs."""

@@ -1,0 +1,107 @@
+"""A chest CT volume: Hounsfield units on a regular grid in LPS space, checked when it is built."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from ChestCTLib.errors import NotAChestCTError
+
+MIN_SLICES = 10  # fewer cannot show both lungs; the thickest clinical chest series has about 30
+MIN_EXTENT_MM = 120.0  # any axis: a small child's chest is longer
+MAX_EXTENT_MM = 2200.0  # any axis: a whole-body scan of a tall patient
+AFFINE_TOLERANCE = 1e-3  # how far the axes may be from orthonormal, relative; DICOM rounds its cosines to 1e-4
+
+
+@dataclass(frozen=True)
+class CTVolume:
+    """Hounsfield units on a regular grid.
+
+    An object that exists is valid: finite, three-dimensional, chest-sized, with an orthogonal grid.
+
+    Attributes:
+        hu: ``int16`` array ``[z, y, x]`` in Hounsfield units, read-only.
+        ijk_to_lps: 4x4 float64 affine; maps voxel indices (i along x, j along y, k along z) to LPS millimetres.
+        warnings: What is unusual about the input but sound to process; ends up in the report.
+
+    Raises:
+        NotAChestCTError: The array or its geometry cannot be a chest CT volume.
+    """
+
+    hu: npt.NDArray[np.int16]
+    ijk_to_lps: npt.NDArray[np.float64]
+    warnings: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        hu = np.asarray(self.hu)
+        affine = np.array(self.ijk_to_lps, dtype=np.float64)
+        if hu.ndim != 3:
+            raise NotAChestCTError(f"The image has {hu.ndim} dimensions, a CT volume has 3.", "Choose one volume.")
+        if not np.isfinite(affine).all() or affine.shape != (4, 4):
+            raise NotAChestCTError("The image's position is not a finite 4x4 matrix.", "Export the scan again.")
+        if not np.isfinite(hu).all():
+            raise NotAChestCTError(
+                f"{int((~np.isfinite(hu)).sum())} voxels are not finite numbers.", "Export the scan again."
+            )
+        if hu.dtype != np.int16:
+            hu = np.clip(np.rint(hu), -32768, 32767).astype(np.int16)
+        hu = np.ascontiguousarray(hu).view()
+        hu.flags.writeable = False
+        affine.flags.writeable = False
+        object.__setattr__(self, "hu", hu)
+        object.__setattr__(self, "ijk_to_lps", affine)
+        object.__setattr__(self, "warnings", tuple(self.warnings))
+        self._check_geometry()
+
+    def _check_geometry(self) -> None:
+        spacing = self.spacing_mm
+        if min(spacing) <= 0:
+            raise NotAChestCTError(f"The voxel spacing is {spacing} mm.", "Export the scan with its geometry.")
+        gram = self.directions.T @ self.directions
+        if np.abs(gram - np.eye(3)).max() > AFFINE_TOLERANCE:
+            raise NotAChestCTError(
+                "The slices are sheared (gantry tilt).", "Resample the scan onto an orthogonal grid first."
+            )
+        if self.hu.shape[0] < MIN_SLICES:
+            raise NotAChestCTError(
+                f"The image has {self.hu.shape[0]} slices, a chest CT volume has at least {MIN_SLICES}.",
+                "Choose the complete axial series.",
+            )
+        for axis, size, step in zip("zyx", self.hu.shape, spacing, strict=True):
+            if not MIN_EXTENT_MM <= size * step <= MAX_EXTENT_MM:
+                raise NotAChestCTError(
+                    f"The image is {size * step:.0f} mm long along {axis}; "
+                    f"a chest CT lies between {MIN_EXTENT_MM:.0f} and {MAX_EXTENT_MM:.0f} mm.",
+                    "Check the voxel spacing, or choose another series.",
+                )
+
+    @property
+    def spacing_mm(self) -> tuple[float, float, float]:
+        """Voxel spacing ``(z, y, x)`` in mm."""
+        x, y, z = np.linalg.norm(self.ijk_to_lps[:3, :3], axis=0)
+        return float(z), float(y), float(x)
+
+    @property
+    def directions(self) -> npt.NDArray[np.float64]:
+        """Unit direction of the i, j and k axis in LPS, as columns of a 3x3 matrix."""
+        columns = self.ijk_to_lps[:3, :3]
+        return columns / np.linalg.norm(columns, axis=0)
+
+    @property
+    def origin_lps(self) -> tuple[float, float, float]:
+        """Centre of the first voxel in LPS, mm."""
+        x, y, z = self.ijk_to_lps[:3, 3]
+        return float(x), float(y), float(z)
+
+    @property
+    def voxel_ml(self) -> float:
+        """Volume of one voxel in mL."""
+        return float(np.prod(self.spacing_mm)) / 1000.0
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Number of voxels ``(z, y, x)``."""
+        z, y, x = self.hu.shape
+        return z, y, x
