@@ -1,8 +1,16 @@
-"""The ``covidmtl`` command: one line a command, each in its own file under ``commands``."""
+"""The ``covidmtl`` command: one line a command, each in its own file under ``commands``.
+
+Command files import numpy, torch, SimpleITK and the like inside their functions, so that ``--help`` answers at once.
+"""
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
+
+from COVIDMTLApp.commands.models import models
+from COVIDMTLApp.console import ProgressStyle, set_style
 
 app = typer.Typer(
     name="covidmtl",
@@ -10,14 +18,30 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    add_completion=False,
 )
 
 
 @app.callback()
-def _root() -> None:
-    """Keep subcommands even while there is only one."""
+def _root(
+    progress: Annotated[
+        ProgressStyle, typer.Option(help="How to show progress: a bar, JSON lines for programs, or none.")
+    ] = ProgressStyle.auto,
+) -> None:
+    set_style(progress)
+
+
+app.command("models")(models)
+
+# Sub-commands of several rooms: add a line `train.command("name")(function)` and the like below.
+train = typer.Typer(help="Train a model on your own data.", no_args_is_help=True)
+evaluate = typer.Typer(help="Measure a method or a model on labelled data.", no_args_is_help=True)
+reproduce = typer.Typer(help="Reproduce a table or figure of the papers.", no_args_is_help=True)
+app.add_typer(train, name="train")
+app.add_typer(evaluate, name="evaluate")
+app.add_typer(reproduce, name="reproduce")
 
 
 def main() -> None:
     """Entry point of the ``covidmtl`` command."""
-    app()
+    app(prog_name="covidmtl")
