@@ -1,0 +1,1 @@
+"""The networks of COVID-MTL and those it was compared with."""
