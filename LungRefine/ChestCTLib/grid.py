@@ -1,7 +1,7 @@
 """Grids: bring a volume to canonical axes or another spacing, and bring results back exactly.
 
-Canonical means: the voxel axes lie closest to LPS, x towards the patient's left, y towards posterior, z towards the head.
-Getting there only flips and permutes axes, so the way back is exact.
+Canonical means: the voxel axes lie closest to LPS, x towards the patient's left, y towards posterior, z towards the
+head. Getting there only flips and permutes axes, so the way back is exact.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The model registry: every shipped model with its card, listed without importing torch.
 
-A model is two files in a package called ``weights`` inside a ``*Lib``: ``<id>.json``, the card, and the weights beside it
+A model is two files in the folder ``weights`` of a ``*Lib``: ``<id>.json``, the card, and the weights beside it
 (safetensors, or LightGBM's text format; never pickle).
 """
 

@@ -1,0 +1,29 @@
+# `make demo` runs the main job, `make test` runs every check; each sets up what it needs by itself.
+PYTHON3 ?= python3
+VENV := .venv/bin
+PACKAGES := -p ChestCTLib -p LungRefineLib -p LesionSegLib -p COVIDMTLLib -p COVIDMTLApp -p ChestCTMRML
+OUT ?= out/demo
+JOBS ?= 2
+
+.PHONY: demo test lint gui clean
+
+demo:
+	@$(PYTHON3) tools/set_up.py demo
+	@$(VENV)/python tools/demo.py "$(OUT)" $(if $(CT),"$(CT)")
+
+test: lint
+	@$(VENV)/python -m pytest -n $(JOBS) --dist loadfile
+
+lint:
+	@$(PYTHON3) tools/set_up.py test
+	@$(VENV)/ruff check .
+	@$(VENV)/ruff format --check .
+	@$(VENV)/mypy $(PACKAGES)
+	@$(VENV)/lint-imports
+
+gui:
+	@$(PYTHON3) tools/set_up.py test
+	@$(VENV)/python -m Testing.QtHost
+
+clean:
+	rm -rf .venv out
