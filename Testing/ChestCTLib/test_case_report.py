@@ -1,0 +1,96 @@
+"""One object holds every number; every view shows the same digits."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import re
+
+import pytest
+from ChestCTLib.case_report import (
+    RESEARCH_NOTICE,
+    CaseReport,
+    Column,
+    Measure,
+    Picture,
+    Section,
+    Status,
+    Table,
+    report_from_json,
+)
+from ChestCTLib.errors import InputError
+from ChestCTLib.reporting.csv_view import measures_csv, table_csv
+from ChestCTLib.reporting.html_view import report_html
+
+
+def example() -> CaseReport:
+    measures = (
+        Measure("lungs.volume", "Lung volume", 4321.0499, "mL", source="mask"),
+        Measure("lesions.share", "Lesion share", math.pi, "%", decimals=2, interval=(1.23456, 5.4321)),
+        Measure("plr", "Peripheral lesion ratio", math.nan, "%", why="No lesion found."),
+        Measure("count", "Lesions", 3, decimals=0),
+        Measure("p.ct", "Probability", 0.12345, decimals=3, evidence="synthetic", status=Status.WARNED, why="Far away"),
+    )
+    table = Table(
+        "zones", "Zones", (Column("zone", "Zone"), Column("v", "Volume", "mL", 1)), (("upper", 1.25), ("<b>", None))
+    )
+    picture = Picture("planes", "Three planes", "caption", b"\x89PNG not really")
+    return CaseReport(
+        "case-1", (Section("s", "Numbers", measures, (table,), (picture,), research_notice=True),), ("odd spacing",)
+    )
+
+
+def test_a_value_that_could_not_be_computed_is_not_available_and_never_zero() -> None:
+    measure = Measure("plr", "Peripheral lesion ratio", float("inf"), "%")
+    assert measure.value is None
+    assert measure.text == "n/a"
+    assert measure.status is Status.NOT_AVAILABLE
+    assert measure.why
+
+
+def test_json_csv_and_html_show_the_same_digits() -> None:
+    report = example()
+    in_json = {m["key"]: m for m in json.loads(report.to_json())["sections"][0]["measures"]}
+    in_csv = {row["key"]: row for row in csv.DictReader(io.StringIO(measures_csv(report)))}
+    html = report_html(report)
+    for measure in report.sections[0].measures:
+        stored = in_json[measure.key]["value"]
+        assert stored == measure.value
+        assert in_csv[measure.key]["value"] == measure.text
+        cell = re.search(rf'data-key="{re.escape(measure.key)}">([^<( ]*)', html)
+        assert cell is not None and cell.group(1) == measure.text
+        if stored is not None:
+            assert float(in_csv[measure.key]["value"]) == stored
+
+
+def test_a_report_survives_the_way_through_json() -> None:
+    report = example()
+    back = report_from_json(report.to_json())
+    assert back.to_json() == report.to_json()
+    assert back.measure("lesions.share").interval == (1.23, 5.43)
+
+
+def test_a_report_of_another_schema_version_is_refused_by_name() -> None:
+    text = example().to_json().replace('"schema_version": 1', '"schema_version": 99')
+    with pytest.raises(InputError, match="99"):
+        report_from_json(text)
+
+
+def test_the_page_is_self_contained_escaped_and_carries_the_research_notice() -> None:
+    html = report_html(example(), summary_keys=("lungs.volume", "unknown"))
+    assert not re.search(r'(src|href)="(?!data:|#)', html)
+    assert "&lt;b&gt;" in html and "<td><b>" not in html
+    assert html.count(RESEARCH_NOTICE) == 2  # at the top and in the section with probabilities
+    assert "At a glance" in html and "odd spacing" in html
+
+
+def test_a_table_shows_its_units_and_what_is_missing() -> None:
+    text = table_csv(example().sections[0].tables[0])
+    assert text.splitlines() == ["Zone,Volume [mL]", "upper,1.2", "<b>,n/a"]
+
+
+def test_asking_for_an_unknown_measure_names_it() -> None:
+    with pytest.raises(InputError, match=r"no\.such"):
+        example().measure("no.such")
