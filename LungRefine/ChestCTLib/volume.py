@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from ChestCTLib.content import require_chest
 from ChestCTLib.errors import NotAChestCTError
 
 MIN_SLICES = 10  # fewer cannot show both lungs; the thickest clinical chest series has about 30
@@ -19,7 +20,8 @@ AFFINE_TOLERANCE = 1e-3  # how far the axes may be from orthonormal, relative; D
 class CTVolume:
     """Hounsfield units on a regular grid.
 
-    An object that exists is valid: finite, three-dimensional, chest-sized, with an orthogonal grid.
+    An object that exists is valid: finite, three-dimensional, chest-sized, with an orthogonal grid, and it shows a body
+    with lungs in it.
 
     Attributes:
         hu: ``int16`` array ``[z, y, x]`` in Hounsfield units, read-only.
@@ -27,7 +29,7 @@ class CTVolume:
         warnings: What is unusual about the input but sound to process; ends up in the report.
 
     Raises:
-        NotAChestCTError: The array or its geometry cannot be a chest CT volume.
+        NotAChestCTError: The array, its geometry or its content cannot be a chest CT volume.
     """
 
     hu: npt.NDArray[np.int16]
@@ -37,9 +39,13 @@ class CTVolume:
     def __post_init__(self) -> None:
         hu = np.asarray(self.hu)
         affine = np.array(self.ijk_to_lps, dtype=np.float64)
+        if hu.dtype.kind not in "iuf":
+            raise NotAChestCTError(f"The image holds values of dtype {hu.dtype}, a CT volume holds real numbers.")
         if hu.ndim != 3:
             raise NotAChestCTError(f"The image has {hu.ndim} dimensions, a CT volume has 3.", "Choose one volume.")
-        if not np.isfinite(affine).all() or affine.shape != (4, 4):
+        if hu.size == 0:
+            raise NotAChestCTError(f"The image is empty (shape {hu.shape}).", "Choose another image.")
+        if affine.shape != (4, 4) or not np.isfinite(affine).all():
             raise NotAChestCTError("The image's position is not a finite 4x4 matrix.", "Export the scan again.")
         if not np.isfinite(hu).all():
             raise NotAChestCTError(
@@ -54,6 +60,7 @@ class CTVolume:
         object.__setattr__(self, "ijk_to_lps", affine)
         object.__setattr__(self, "warnings", tuple(self.warnings))
         self._check_geometry()
+        require_chest(hu, affine)
 
     def _check_geometry(self) -> None:
         spacing = self.spacing_mm
@@ -64,9 +71,9 @@ class CTVolume:
             raise NotAChestCTError(
                 "The slices are sheared (gantry tilt).", "Resample the scan onto an orthogonal grid first."
             )
-        if self.hu.shape[0] < MIN_SLICES:
+        if min(self.hu.shape) < MIN_SLICES:
             raise NotAChestCTError(
-                f"The image has {self.hu.shape[0]} slices, a chest CT volume has at least {MIN_SLICES}.",
+                f"The image has {min(self.hu.shape)} slices, a chest CT volume has at least {MIN_SLICES}.",
                 "Choose the complete axial series.",
             )
         for axis, size, step in zip("zyx", self.hu.shape, spacing, strict=True):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
+from ChestCTLib.content import cut_off_lungs
 from ChestCTLib.errors import InputError
 from ChestCTLib.io.archive import unpacked
 from ChestCTLib.io.dicom import read_dicom, read_dicom_file
@@ -55,6 +57,7 @@ def read_volume(
             volume = _read_folder(folder, series_uid, part(progress, 0.2, 1.0), cancelled)
     else:
         volume = _read_file(source, series_uid, progress, cancelled)
+    volume = replace(volume, warnings=(*volume.warnings, *cut_off_lungs(volume.hu, volume.ijk_to_lps)))
     for warning in volume.warnings:
         logger.warning("%s", warning)
     progress(1.0, "Scan read")
