@@ -1,0 +1,135 @@
+"""How a case is shown: window and level, slices, translucent lungs in 3D; on any scene, with views or without."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import Enum
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ChestCTMRML.segmentations import SURFACE
+
+LUNG_WINDOW_HU = 1500.0  # the usual lung window of chest CT
+LUNG_LEVEL_HU = -600.0
+LUNG_OPACITY_3D = 0.35  # translucent: lesions and airway inside must show
+FILL_OPACITY = 0.35
+OUTLINE_OPACITY = 1.0
+MARGIN = 1.04  # share of a slice view left free round the scan
+CAMERA_ANGLE_DEG = 30.0  # VTK's default view angle
+FRONT_DISTANCE = 1.1  # distance of the camera in diagonals of the scan: both lungs fill the view at 30 degrees
+
+
+class LabelStyle(Enum):
+    """How segments are drawn in slice views."""
+
+    fill = "fill"
+    outline = "outline"
+    both = "both"
+    hidden = "hidden"
+
+
+def show_lung_window(volume_node: Any) -> None:
+    """Set a CT's window and level to those of the lung."""
+    if volume_node.GetDisplayNode() is None:
+        volume_node.CreateDefaultDisplayNodes()
+    display = volume_node.GetScalarVolumeDisplayNode()
+    display.SetAutoWindowLevel(False)
+    display.SetWindowLevel(LUNG_WINDOW_HU, LUNG_LEVEL_HU)
+
+
+def show_segments(
+    segmentation_node: Any,
+    style: LabelStyle = LabelStyle.both,
+    opacity_3d: float = LUNG_OPACITY_3D,
+    view_ids: tuple[str, ...] = (),
+) -> None:
+    """Set how a segmentation is drawn.
+
+    Args:
+        segmentation_node: The ``vtkMRMLSegmentationNode``.
+        style: Fill, outline, both, or not at all.
+        opacity_3d: Opacity of the surfaces in 3D views, in [0, 1].
+        view_ids: View nodes it is shown in; all of them when empty.
+    """
+    if segmentation_node.GetDisplayNode() is None:
+        segmentation_node.CreateDefaultDisplayNodes()
+    display = segmentation_node.GetDisplayNode()
+    modifying = display.StartModify()
+    display.SetVisibility(style is not LabelStyle.hidden)
+    display.SetVisibility2DFill(style in (LabelStyle.fill, LabelStyle.both))
+    display.SetVisibility2DOutline(style in (LabelStyle.outline, LabelStyle.both))
+    display.SetOpacity2DFill(FILL_OPACITY)
+    display.SetOpacity2DOutline(OUTLINE_OPACITY)
+    display.SetOpacity3D(opacity_3d)
+    display.SetPreferredDisplayRepresentationName3D(SURFACE)
+    display.RemoveAllViewNodeIDs()
+    for view_id in view_ids:
+        display.AddViewNodeID(view_id)
+    display.EndModify(modifying)
+
+
+def show_3d(segmentation_node: Any, shown: bool) -> None:
+    """Show or hide a segmentation in 3D; a missing surface is made from the voxels, which takes Slicer a while."""
+    display = segmentation_node.GetDisplayNode()
+    if shown and not segmentation_node.GetSegmentation().ContainsRepresentation(SURFACE):
+        segmentation_node.CreateClosedSurfaceRepresentation()
+    display.SetVisibility3D(shown)
+
+
+def set_views(scene: Any, volume_node: Any, center_ras: npt.NDArray[np.float64] | None = None) -> None:
+    """Show a CT in every slice view, fitted to it and cut through its centre, and look at it from the front in 3D.
+
+    Args:
+        scene: The ``vtkMRMLScene``; views that do not exist yet are not made.
+        volume_node: The CT.
+        center_ras: World RAS position to cut through, mm; the volume's centre when not given.
+    """
+    bounds = [0.0] * 6
+    volume_node.GetRASBounds(bounds)
+    low, high = np.array(bounds[0::2]), np.array(bounds[1::2])
+    center = (low + high) / 2 if center_ras is None else np.asarray(center_ras, dtype=float)
+    for composite in nodes_of_class(scene, "vtkMRMLSliceCompositeNode"):
+        composite.SetBackgroundVolumeID(volume_node.GetID())
+    for slice_node in nodes_of_class(scene, "vtkMRMLSliceNode"):
+        _fit_slice(slice_node, low, high, center)
+    for camera in nodes_of_class(scene, "vtkMRMLCameraNode"):
+        _look_from_front(camera, (low + high) / 2, float(np.linalg.norm(high - low)))
+
+
+def nodes_of_class(scene: Any, class_name: str) -> Iterator[Any]:
+    """All nodes of a class, as they are now."""
+    yield from [scene.GetNthNodeByClass(n, class_name) for n in range(scene.GetNumberOfNodesByClass(class_name))]
+
+
+def _fit_slice(
+    slice_node: Any, low: npt.NDArray[np.float64], high: npt.NDArray[np.float64], center: npt.NDArray[np.float64]
+) -> None:
+    matrix = slice_node.GetSliceToRAS()
+    axes = np.array([[matrix.GetElement(row, column) for row in range(3)] for column in range(3)])
+    width, height = (float(np.abs(axis) @ (high - low)) * MARGIN for axis in axes[:2])
+    columns, rows = (max(int(size), 1) for size in slice_node.GetDimensions()[:2])
+    millimetres_a_pixel = max(width / columns, height / rows)
+    depth = slice_node.GetFieldOfView()[2]
+    slice_node.SetFieldOfView(columns * millimetres_a_pixel, rows * millimetres_a_pixel, depth)
+    middle = (low + high) / 2
+    along = axes[2] * float(axes[2] @ (center - middle))
+    slice_node.JumpSliceByCentering(*(middle + along))
+
+
+def _look_from_front(camera: Any, center: npt.NDArray[np.float64], diagonal: float) -> None:
+    camera.SetFocalPoint(*center)
+    camera.SetPosition(center[0], center[1] + FRONT_DISTANCE * diagonal, center[2])
+    camera.SetViewUp(0.0, 0.0, 1.0)
+    camera.SetViewAngle(CAMERA_ANGLE_DEG)
+    camera.ResetClippingRange()
+
+
+def center_of_labels(array: npt.NDArray[Any], ijk_to_ras: npt.NDArray[np.float64]) -> npt.NDArray[np.float64] | None:
+    """World RAS position of the slice-wise largest part of a label array, to cut the views through; None if empty."""
+    where = array != 0
+    if not where.any():
+        return None
+    kji = [int(np.argmax(where.sum(axis=tuple(other for other in range(3) if other != axis)))) for axis in range(3)]
+    return (ijk_to_ras @ np.array([kji[2], kji[1], kji[0], 1.0]))[:3]

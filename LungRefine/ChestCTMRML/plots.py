@@ -1,0 +1,94 @@
+"""Curves and histograms -> plot series and chart nodes, drawn from a table node."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ChestCTMRML.nodes import owned_node
+from ChestCTMRML.tables import Column, set_table
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One line of a chart.
+
+    Attributes:
+        name: Legend entry and column heading.
+        values: One value for each x; None leaves a gap.
+        color: RGB, each in [0, 1].
+    """
+
+    name: str
+    values: Sequence[float | None]
+    color: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart of curves over one x axis.
+
+    Attributes:
+        title: Title above the chart.
+        x_title: Axis title with unit; also the heading of the x column.
+        y_title: Axis title with unit.
+        x: Positions, ascending.
+        curves: At least one.
+    """
+
+    title: str
+    x_title: str
+    y_title: str
+    x: Sequence[float]
+    curves: Sequence[Curve]
+
+
+def set_chart(scene: Any, owner: Any, role: str, chart: Chart) -> Any:
+    """Draw a chart into the nodes that ``owner`` keeps for ``role``: one chart, one table, one series a curve.
+
+    Args:
+        scene: The ``vtkMRMLScene``.
+        owner: The node the chart belongs to (see :mod:`ChestCTMRML.nodes`).
+        role: Role of the chart, such as ``"Lungs.RecoveredHU"``; a second call updates the same nodes.
+        chart: What to draw.
+
+    Returns:
+        The ``vtkMRMLPlotChartNode``.
+    """
+    table = owned_node(scene, owner, f"{role}.Table", "vtkMRMLTableNode", f"{chart.title} (values)")
+    columns = [Column(chart.x_title, list(chart.x))]
+    set_table(table, [*columns, *(Column(curve.name, list(curve.values)) for curve in chart.curves)])
+    node = owned_node(scene, owner, f"{role}.Chart", "vtkMRMLPlotChartNode", chart.title)
+    modifying = node.StartModify()
+    node.SetTitle(chart.title)
+    node.SetXAxisTitle(chart.x_title)
+    node.SetYAxisTitle(chart.y_title)
+    node.RemoveAllPlotSeriesNodeIDs()
+    for index, curve in enumerate(chart.curves):
+        series = owned_node(scene, owner, f"{role}.Series{index}", "vtkMRMLPlotSeriesNode", curve.name)
+        _set_series(series, table, chart.x_title, curve)
+        node.AddAndObservePlotSeriesNodeID(series.GetID())
+    _drop_series_beyond(scene, owner, role, len(chart.curves))
+    node.EndModify(modifying)
+    return node
+
+
+def _set_series(series: Any, table: Any, x_title: str, curve: Curve) -> None:
+    series.SetName(curve.name)
+    series.SetAndObserveTableNodeID(table.GetID())
+    series.SetXColumnName(x_title)
+    series.SetYColumnName(curve.name)
+    series.SetPlotType(series.PlotTypeScatter)  # "scatter" with lines is Slicer's curve over numeric x
+    series.SetLineStyle(series.LineStyleSolid)
+    series.SetMarkerStyle(series.MarkerStyleNone)
+    series.SetLineWidth(2)
+    series.SetColor(*curve.color)
+
+
+def _drop_series_beyond(scene: Any, owner: Any, role: str, count: int) -> None:
+    index = count
+    while (series := owner.GetNodeReference(f"COVIDMTL.{role}.Series{index}")) is not None:
+        owner.RemoveNodeReferenceIDs(f"COVIDMTL.{role}.Series{index}")
+        scene.RemoveNode(series)
+        index += 1

@@ -1,0 +1,137 @@
+"""The ``.mrb`` of a case: CT, segmentations, report tables and text, with views set, as Slicer opens it."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ChestCTLib.case_report import CaseReport
+from ChestCTLib.errors import InputError, OutputError
+from ChestCTLib.io.atomic import atomic_path
+from ChestCTLib.labels import AIRWAY, LESION_LABELS, LUNG_LABELS, Label
+from ChestCTLib.volume import CTVolume
+from ChestCTMRML import displays, segmentations, surfaces
+from ChestCTMRML.case_folder import put_in_case_folder
+from ChestCTMRML.displays import LabelStyle
+from ChestCTMRML.geometry import LPS_FROM_RAS
+from ChestCTMRML.headless import HeadlessSlicer
+from ChestCTMRML.layouts import REVIEW_LAYOUT, register_layouts
+from ChestCTMRML.report_nodes import set_report
+from ChestCTMRML.volumes import add_map, add_volume
+
+LabelArray = npt.NDArray[np.uint8]
+LESION_OPACITY_3D = 0.9  # seen through the translucent lungs
+
+
+def write_case_scene(
+    path: Path,
+    volume: CTVolume,
+    lungs: LabelArray,
+    lesions: LabelArray | None = None,
+    report: CaseReport | None = None,
+    airway: npt.NDArray[np.bool_] | None = None,
+    maps: dict[str, npt.NDArray[np.floating[Any]]] | None = None,
+    name: str = "CT",
+) -> None:
+    """Write a case as a Slicer scene bundle; the file appears only when whole.
+
+    Args:
+        path: Where to, ``.mrb``.
+        volume: The CT.
+        lungs: uint8 ``[z, y, x]``: 1 right, 2 left.
+        lesions: uint8 ``[z, y, x]``: 1 ground glass, 2 consolidation.
+        report: The case report; shown as tables and text.
+        airway: bool ``[z, y, x]``.
+        maps: Arrays of real numbers on the CT's grid by name, such as a class activation map.
+        name: Name of the volume; never a patient's.
+
+    Raises:
+        MissingDependencyError: ``slicer-core`` or ``trame-slicer`` is not installed.
+        OutputError: The file could not be written.
+    """
+    headless = HeadlessSlicer()
+    try:
+        headless.add_standard_views()
+        fill_case_scene(headless.scene, volume, lungs, lesions, report, airway, maps, name)
+        with atomic_path(Path(path)) as temporary:
+            write_scene(headless.scene, temporary)
+    finally:
+        headless.close()
+
+
+def fill_case_scene(
+    scene: Any,
+    volume: CTVolume,
+    lungs: LabelArray,
+    lesions: LabelArray | None = None,
+    report: CaseReport | None = None,
+    airway: npt.NDArray[np.bool_] | None = None,
+    maps: dict[str, npt.NDArray[np.floating[Any]]] | None = None,
+    name: str = "CT",
+) -> Any:
+    """Add a case to a scene and show it; arguments as in :func:`write_case_scene`.
+
+    Returns:
+        The case's volume node.
+    """
+    node = add_volume(scene, volume, name)
+    displays.show_lung_window(node)
+    organs = lungs if airway is None else np.where((lungs == 0) & airway, AIRWAY.value, lungs).astype(np.uint8)
+    organ_labels = LUNG_LABELS if airway is None else (*LUNG_LABELS, AIRWAY)
+    nodes = [_add_labels(scene, node, volume, f"{name} lungs", organs, organ_labels)]
+    displays.show_segments(nodes[0], LabelStyle.outline if lesions is not None else LabelStyle.both)
+    if lesions is not None:
+        nodes.append(_add_labels(scene, node, volume, f"{name} lesions", lesions, LESION_LABELS))
+        displays.show_segments(nodes[1], LabelStyle.both, LESION_OPACITY_3D)
+    nodes += [add_map(scene, values, volume, f"{name} {title}") for title, values in (maps or {}).items()]
+    if report is not None:
+        nodes += set_report(scene, node, report)
+    put_in_case_folder(scene, node, nodes)
+    middle = displays.center_of_labels(lungs, LPS_FROM_RAS @ volume.ijk_to_lps)
+    displays.set_views(scene, node, middle)
+    layout = scene.GetFirstNodeByClass("vtkMRMLLayoutNode") or scene.AddNewNodeByClass("vtkMRMLLayoutNode")
+    register_layouts(layout)
+    layout.SetViewArrangement(REVIEW_LAYOUT)
+    return node
+
+
+def write_scene(scene: Any, path: Path) -> None:
+    """Write a scene as ``.mrb``.
+
+    Raises:
+        OutputError: It could not be written.
+    """
+    # the folder inside the bundle is named after the file, which here often has a temporary name
+    folder = Path(tempfile.mkdtemp(prefix="covidmtl-scene-"))
+    try:
+        bundle = folder / "scene.mrb"
+        if not scene.WriteToMRB(str(bundle)):
+            raise OutputError(f"The scene could not be written to {path.name}.", "Check the free space.")
+        shutil.move(bundle, path)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def read_scene(scene: Any, path: Path) -> None:
+    """Read an ``.mrb`` into a scene.
+
+    Raises:
+        InputError: The file is no readable scene bundle.
+    """
+    if not scene.ReadFromMRB(str(path), True):
+        raise InputError(f"{path.name} is not a readable scene.", "Choose an .mrb written by Slicer or covidmtl.")
+
+
+def _add_labels(
+    scene: Any, volume_node: Any, volume: CTVolume, name: str, array: LabelArray, labels: tuple[Label, ...]
+) -> Any:
+    node = segmentations.add_segmentation(scene, volume_node, name)
+    to_ras = LPS_FROM_RAS @ volume.ijk_to_lps
+    shapes = {label.value: surfaces.surface(array == label.value, volume.spacing_mm, to_ras) for label in labels}
+    segmentations.set_labels(node, array, volume_node, labels, shapes)
+    return node

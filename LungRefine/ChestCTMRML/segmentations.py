@@ -1,0 +1,308 @@
+"""Label arrays <-> segmentation nodes: same grid, same terms, and never over somebody's hand-made edits."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import slicer
+import vtk
+from vtk.util import numpy_support
+
+from ChestCTLib.errors import InputError
+from ChestCTLib.labels import Label
+from ChestCTMRML import terminology
+from ChestCTMRML.geometry import ijk_to_local_ras, local_to_world, matrix_from_array
+
+LABELMAP = "Binary labelmap"
+SURFACE = "Closed surface"
+FINGERPRINT_TAG = "COVIDMTL.Fingerprint"
+"""Segment tag with what the project wrote, by which a later edit by hand is noticed."""
+CORNER_TOLERANCE_MM = 0.01  # scenes are saved as text with about six decimals; a voxel is far larger
+
+LabelArray = npt.NDArray[np.uint8]
+
+
+class EditedSegmentsError(InputError):
+    """Segments were changed by hand since the project wrote them.
+
+    Args:
+        names: Names of the changed segments.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        listed = ", ".join(f"“{name}”" for name in names)
+        super().__init__(f"Edited by hand since the last run: {listed}.", "Allow the overwriting, or keep both.")
+        self.names = tuple(names)
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """A segment's voxels in their bounding box, with the position of its first voxel in the segmentation's own RAS."""
+
+    voxels: npt.NDArray[np.bool_]
+    corner_mm: npt.NDArray[np.float64]
+
+
+def add_segmentation(scene: Any, volume_node: Any, name: str) -> Any:
+    """Add an empty segmentation node on a volume node's grid, under the same parent transform.
+
+    Args:
+        scene: The ``vtkMRMLScene``.
+        volume_node: Gives the reference geometry.
+        name: Name of the node.
+
+    Returns:
+        The new ``vtkMRMLSegmentationNode`` with default display.
+    """
+    node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
+    node.CreateDefaultDisplayNodes()
+    _adopt_grid(node, volume_node)
+    return node
+
+
+def set_labels(
+    segmentation_node: Any,
+    array: LabelArray,
+    volume_node: Any,
+    labels: Sequence[Label],
+    surfaces: Mapping[int, Any] | None = None,
+    overwrite_edited: bool = False,
+) -> dict[int, str]:
+    """Write a label array into a segmentation node; segments of an earlier run are updated in place.
+
+    Args:
+        segmentation_node: The ``vtkMRMLSegmentationNode``; segments of other labels are left alone.
+        array: uint8 ``[k, j, i]`` on the volume node's own voxel grid.
+        volume_node: The volume the labels belong to.
+        labels: The labels to write; one without voxels becomes an empty segment.
+        surfaces: Ready surfaces by label value, in the volume node's local RAS (:mod:`ChestCTMRML.surfaces`); without
+            them an older surface is dropped and Slicer makes a new one when it is asked to show one.
+        overwrite_edited: Whether segments that were edited by hand since the last run may be replaced.
+
+    Returns:
+        Segment id by label value.
+
+    Raises:
+        InputError: The array lies on another grid.
+        EditedSegmentsError: Segments were edited by hand and ``overwrite_edited`` is false; nothing was changed.
+    """
+    dimensions = tuple(reversed(volume_node.GetImageData().GetDimensions()))
+    if array.shape != dimensions:
+        raise InputError(
+            f"The labels have {array.shape} voxels (z, y, x), the volume “{volume_node.GetName()}” has {dimensions}.",
+            "Segment this volume again.",
+        )
+    if not overwrite_edited and (edited := edited_segments(segmentation_node, labels)):
+        raise EditedSegmentsError(edited)
+    _adopt_grid(segmentation_node, volume_node)
+
+    image = _labelmap(array, ijk_to_local_ras(volume_node))
+    ids: dict[int, str] = {}
+    modifying = segmentation_node.StartModify()
+    try:
+        for label in labels:
+            ids[label.value] = _set_segment(segmentation_node, label, image, (surfaces or {}).get(label.value))
+    finally:
+        segmentation_node.EndModify(modifying)
+    return ids
+
+
+def labels_from_segmentation(
+    segmentation_node: Any,
+    volume_node: Any,
+    labels: Sequence[Label],
+    chosen: Mapping[int, str] | None = None,
+) -> LabelArray:
+    """Read segments as a label array on a volume node's grid.
+
+    Args:
+        segmentation_node: Any segmentation, also one made elsewhere, on any grid and under any linear transform.
+        volume_node: Gives the grid.
+        labels: The labels to look for, by terminology, then by name; later labels win where segments overlap.
+        chosen: Segment id by label value, for segments that neither term nor name identify.
+
+    Returns:
+        uint8 ``[k, j, i]``; all zero for segments without voxels.
+
+    Raises:
+        InputError: A label is found in no segment, or a transform bends space.
+    """
+    if segmentation_node is None:
+        raise InputError("No segmentation is chosen.", "Choose one, or load it from a file.")
+    ids = {**match_segments(segmentation_node, labels), **(chosen or {})}
+    missing = [label.name for label in labels if label.value not in ids]
+    if missing:
+        present = ", ".join(f"“{name}”" for name in segment_names(segmentation_node)) or "none"
+        raise InputError(
+            f"“{segmentation_node.GetName()}” has no segment for {', '.join(missing)} (it has: {present}).",
+            "Name the segments so, give them these terms, or choose them by hand.",
+        )
+    reference = _reference_image(volume_node)
+    to_volume = vtk.vtkTransform()
+    to_volume.SetMatrix(
+        matrix_from_array(np.linalg.inv(local_to_world(volume_node)) @ local_to_world(segmentation_node))
+    )
+    k, j, i = tuple(reversed(volume_node.GetImageData().GetDimensions()))
+    out = np.zeros((k, j, i), dtype=np.uint8)
+    for label in labels:
+        out[_on_grid(segmentation_node, ids[label.value], reference, to_volume).astype(bool)] = label.value
+    return out
+
+
+def match_segments(segmentation_node: Any, labels: Sequence[Label]) -> dict[int, str]:
+    """Find the segments that hold the labels: by terminology, then by name without regard to case.
+
+    Returns:
+        Segment id by label value; labels without a segment are left out.
+    """
+    segmentation = segmentation_node.GetSegmentation()
+    ids = list(segmentation.GetSegmentIDs())
+    by_codes = {_codes(segmentation.GetSegment(id_)): id_ for id_ in reversed(ids)}
+    by_name = {segmentation.GetSegment(id_).GetName().strip().lower(): id_ for id_ in reversed(ids)}
+    found: dict[int, str] = {}
+    for label in labels:
+        id_ = by_codes.get(terminology.label_codes(label)) or by_name.get(label.name.lower())
+        if id_ is not None:
+            found[label.value] = id_
+    return found
+
+
+def segment_names(segmentation_node: Any) -> list[str]:
+    """Names of all segments, in order."""
+    segmentation = segmentation_node.GetSegmentation()
+    return [segmentation.GetNthSegment(index).GetName() for index in range(segmentation.GetNumberOfSegments())]
+
+
+def edited_segments(segmentation_node: Any, labels: Sequence[Label]) -> list[str]:
+    """Names of those segments for ``labels`` that hold other voxels than the project wrote, or that it did not write.
+
+    Empty segments count as untouched: there is nothing to lose.
+    """
+    if segmentation_node is None:
+        return []
+    edited = []
+    for id_ in match_segments(segmentation_node, labels).values():
+        segment = segmentation_node.GetSegmentation().GetSegment(id_)
+        placed = _placed(segment)
+        written = _tag(segment, FINGERPRINT_TAG)
+        if placed is not None and (not written or not _same(json.loads(written), _fingerprint(placed))):
+            edited.append(segment.GetName())
+    return edited
+
+
+def _adopt_grid(segmentation_node: Any, volume_node: Any) -> None:
+    segmentation_node.SetReferenceImageGeometryParameterFromVolumeNode(volume_node)
+    segmentation_node.SetAndObserveTransformNodeID(volume_node.GetTransformNodeID())
+    if segmentation_node.GetSegmentation().GetNumberOfSegments() == 0:
+        segmentation_node.SetSourceRepresentationToBinaryLabelmap()
+
+
+def _set_segment(segmentation_node: Any, label: Label, image: Any, surface: Any) -> str:
+    segmentation = segmentation_node.GetSegmentation()
+    id_ = match_segments(segmentation_node, [label]).get(label.value)
+    is_new = id_ is None
+    segment = slicer.vtkSegment() if is_new else segmentation.GetSegment(id_)
+    segment.RemoveAllRepresentations()
+    segment.AddRepresentation(LABELMAP, image)
+    segment.SetLabelValue(label.value)
+    if surface is not None:
+        segment.AddRepresentation(SURFACE, surface)
+    if is_new:
+        segment.SetName(label.name)
+        segment.SetColor(*label.color)
+        segment.SetTag(terminology.TAG, terminology.entry(label))
+        id_ = segmentation.GenerateUniqueSegmentID(label.name.replace(" ", "-"))
+        segmentation.AddSegment(segment, id_)
+    placed = _placed(segment)
+    segment.SetTag(FINGERPRINT_TAG, json.dumps(_fingerprint(placed)) if placed is not None else "")
+    return str(id_)
+
+
+def _labelmap(array: LabelArray, to_local_ras: npt.NDArray[np.float64]) -> Any:
+    """One oriented image for all labels, cropped to where there are any."""
+    box = _bounding_box(array) or tuple(slice(0, 1) for _ in range(3))
+    crop = np.ascontiguousarray(array[box])
+    image = slicer.vtkOrientedImageData()
+    (k, j, i) = ((part.start, part.stop - 1) for part in box)
+    image.SetExtent(*i, *j, *k)
+    image.SetImageToWorldMatrix(matrix_from_array(to_local_ras))
+    image.GetPointData().SetScalars(numpy_support.numpy_to_vtk(crop.ravel(), deep=True))
+    return image
+
+
+def _bounding_box(array: npt.NDArray[Any]) -> tuple[slice, ...] | None:
+    box = []
+    for axis in range(3):
+        others = tuple(other for other in range(3) if other != axis)
+        hits = np.flatnonzero(array.any(axis=others))
+        if hits.size == 0:
+            return None
+        box.append(slice(int(hits[0]), int(hits[-1]) + 1))
+    return tuple(box)
+
+
+def _placed(segment: Any) -> _Placed | None:
+    image = segment.GetRepresentation(LABELMAP)
+    scalars = image.GetPointData().GetScalars() if image is not None and image.GetPointData() else None
+    if scalars is None or scalars.GetNumberOfTuples() == 0:
+        return None
+    i, j, k = image.GetDimensions()
+    mask = numpy_support.vtk_to_numpy(scalars).reshape(k, j, i) == segment.GetLabelValue()
+    box = _bounding_box(mask)
+    if box is None:
+        return None
+    extent = image.GetExtent()
+    first = [extent[2 * axis] + box[2 - axis].start for axis in range(3)]
+    matrix = vtk.vtkMatrix4x4()
+    image.GetImageToWorldMatrix(matrix)
+    corner = np.array(matrix.MultiplyPoint([*first, 1.0])[:3])
+    return _Placed(mask[box], corner)
+
+
+def _fingerprint(placed: _Placed) -> dict[str, Any]:
+    return {
+        "shape": list(placed.voxels.shape),
+        "crc32": zlib.crc32(np.packbits(placed.voxels).tobytes()),
+        "corner_mm": [round(float(value), 4) for value in placed.corner_mm],
+    }
+
+
+def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    close = np.allclose(one["corner_mm"], other["corner_mm"], rtol=0, atol=CORNER_TOLERANCE_MM)
+    return bool(close and one["shape"] == other["shape"] and one["crc32"] == other["crc32"])
+
+
+def _tag(segment: Any, name: str) -> str:
+    value = vtk.reference("")
+    return str(value) if segment.GetTag(name, value) else ""
+
+
+def _codes(segment: Any) -> tuple[str, str, str] | None:
+    return terminology.codes(_tag(segment, terminology.TAG))
+
+
+def _reference_image(volume_node: Any) -> Any:
+    """The volume's grid in its own local RAS, without voxels."""
+    image = slicer.vtkOrientedImageData()
+    image.SetDimensions(volume_node.GetImageData().GetDimensions())
+    image.AllocateScalars(vtk.VTK_UNSIGNED_CHAR, 1)
+    image.SetImageToWorldMatrix(matrix_from_array(ijk_to_local_ras(volume_node)))
+    return image
+
+
+def _on_grid(segmentation_node: Any, segment_id: str, reference: Any, to_volume: Any) -> npt.NDArray[Any]:
+    source = slicer.vtkOrientedImageData()
+    i, j, k = reference.GetDimensions()
+    if not segmentation_node.GetBinaryLabelmapRepresentation(segment_id, source) or source.IsEmpty():
+        return np.zeros((k, j, i), dtype=np.uint8)
+    out = slicer.vtkOrientedImageData()
+    slicer.vtkOrientedImageDataResample.ResampleOrientedImageToReferenceOrientedImage(
+        source, reference, out, False, False, to_volume
+    )
+    return numpy_support.vtk_to_numpy(out.GetPointData().GetScalars()).reshape(k, j, i)
