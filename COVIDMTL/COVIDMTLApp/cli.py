@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from COVIDMTLApp.commands.models import models
+from COVIDMTLApp.commands.run import run
 from COVIDMTLApp.console import ProgressStyle, set_style
 
 app = typer.Typer(
@@ -31,6 +32,7 @@ def _root(
     set_style(progress)
 
 
+app.command("run")(run)
 app.command("models")(models)
 
 # Sub-commands of several rooms: add a line `train.command("name")(function)` and the like below.

@@ -57,3 +57,6 @@ CONSOLIDATION = Label(
     2, "consolidation", (0.88, 0.25, 0.20), MORPHOLOGY, Code("SCT", "9656002", "Consolidation"), None, LUNG
 )
 LESION_LABELS = (GROUND_GLASS, CONSOLIDATION)
+
+# Lung that refinement found beyond the classical mask; shown, measured, and part of the lungs.
+RECOVERED = Label(1, "recovered lung", (0.93, 0.45, 0.85), ANATOMY, LUNG)

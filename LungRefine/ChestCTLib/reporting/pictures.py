@@ -35,6 +35,7 @@ def three_planes(
     lungs: Mask | None = None,
     lesions: Mask | None = None,
     at: tuple[int, int, int] | None = None,
+    fill: Sequence[Label] = LESION_LABELS,
 ) -> bytes:
     """Axial, coronal and sagittal slice through one voxel, lungs outlined, lesions filled.
 
@@ -42,8 +43,9 @@ def three_planes(
         hu: ``[z, y, x]`` on canonical axes, HU.
         spacing_mm: (z, y, x), mm.
         lungs: Lung labels on the same grid.
-        lesions: Lesion labels on the same grid.
+        lesions: Lesion labels, or other labels to fill, on the same grid.
         at: Voxel (z, y, x) the planes go through; by default the centre of the largest lesion, else of the lungs.
+        fill: Labels of the filled mask.
 
     Returns:
         PNG bytes.
@@ -54,7 +56,7 @@ def three_planes(
     sizes = [_plane_size(hu.shape, spacing_mm, axis) for axis in range(3)]
     axes = figure.subplots(1, 3, gridspec_kw={"width_ratios": [w / h for w, h in sizes]})
     for axis, (ax, name) in enumerate(zip(axes, names, strict=True)):
-        _draw_plane(ax, hu, spacing_mm, axis, point[axis], lungs, lesions)
+        _draw_plane(ax, hu, spacing_mm, axis, point[axis], lungs, lesions, fill)
         ax.set_title(f"{name}, slice {point[axis] + 1} of {hu.shape[axis]}", color=INK, fontsize=10)
         _mark_sides(ax, axis)
     return png_bytes(figure)
@@ -184,13 +186,14 @@ def _draw_plane(
     index: int,
     lungs: Mask | None,
     lesions: Mask | None,
+    fill: Sequence[Label] = LESION_LABELS,
 ) -> None:
     rows, columns = [i for i in range(3) if i != axis]
     aspect = spacing[rows] / spacing[columns]
     low, high = WINDOW_HU
     ax.imshow(_plane(hu, axis, index), cmap="gray", vmin=low, vmax=high, aspect=aspect, interpolation="bilinear")
     if lesions is not None:
-        _fill(ax, _plane(lesions, axis, index), LESION_LABELS, aspect)
+        _fill(ax, _plane(lesions, axis, index), fill, aspect)
     if lungs is not None:
         _outline(ax, _plane(lungs, axis, index), LUNG_LABELS)
     ax.set_axis_off()

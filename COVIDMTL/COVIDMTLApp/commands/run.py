@@ -1,0 +1,91 @@
+"""``covidmtl run``: a CT in, a reviewed case out."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Device(str, Enum):
+    """What networks run on."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+class LungMethod(str, Enum):
+    """How lungs are segmented."""
+
+    refined = "refined"
+    snake = "snake"
+    classical = "classical"
+
+
+class Sex(str, Enum):
+    """The patient's sex, for the prognosis."""
+
+    female = "female"
+    male = "male"
+
+
+class Part(str, Enum):
+    """Parts of a case that may be left out."""
+
+    features = "features"
+    network = "network"
+    intensity_map = "intensity-map"
+
+
+def run(
+    scan: Annotated[Path, typer.Argument(metavar="INPUT", help="DICOM folder or zip, NIfTI, NRRD or MHA.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the case; an earlier case there is replaced.")],
+    device: Annotated[Device, typer.Option(help="What networks run on.")] = Device.auto,
+    lungs: Annotated[LungMethod, typer.Option(help="Lung method.")] = LungMethod.refined,
+    lesions: Annotated[
+        str | None, typer.Option(help="Lesion method: hu-bands, or the id of a network (see `covidmtl models`).")
+    ] = None,
+    series: Annotated[str | None, typer.Option(help="DICOM series UID, where the input holds several.")] = None,
+    age: Annotated[float | None, typer.Option(help="Age in years; only the prognosis uses it.")] = None,
+    sex: Annotated[Sex | None, typer.Option(help="Sex; only the prognosis uses it.")] = None,
+    without: Annotated[list[Part] | None, typer.Option(help="Leave this part out; may be given several times.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
+) -> None:
+    """Run the whole case: lungs, lesions, measures, models, report and scene."""
+    from COVIDMTLApp import console
+
+    with console.running("Case") as (progress, cancelled):
+        from ChestCTLib.io.reader import read_volume
+        from ChestCTLib.progress import part
+        from COVIDMTLApp.scene_file import scene_writer
+        from COVIDMTLLib.case_files import SUMMARY_KEYS, check_case_folder, write_case
+        from COVIDMTLLib.case_settings import CaseSettings
+        from COVIDMTLLib.pipeline import run_case
+
+        settings = CaseSettings(
+            lungs=lungs.value,
+            lesions=lesions,
+            device=device.value,
+            seed=seed,
+            age=age,
+            sex=sex.value if sex else None,
+            without=frozenset(p.value for p in without or ()),
+        )
+        check_case_folder(out)
+        volume = read_volume(scan, series, part(progress, 0.0, 0.1), cancelled)
+        case = run_case(volume, settings, part(progress, 0.1, 0.9), cancelled)
+        progress(0.9, "Report and scene")
+        write_case(case, out, scene_writer(case))
+        progress(1.0, "Done")
+        measures = {m.key: m for s in case.report.sections for m in s.measures}
+        console.emit({"result": {"case": str(out), "case_id": case.report.case_id}})
+        for warning in case.report.warnings:
+            console.say(f"warning: {warning}")
+        for key in SUMMARY_KEYS:
+            if key in measures:
+                measure = measures[key]
+                console.say(f"{measure.label}: {measure.text} {measure.unit}".rstrip())
+        console.say(f"Report: {out / 'report.html'}")

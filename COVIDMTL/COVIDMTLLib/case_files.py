@@ -1,0 +1,115 @@
+"""A finished case as a folder of files, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ChestCTLib.case_report import CaseReport
+from ChestCTLib.errors import OutputError
+from ChestCTLib.io.atomic import atomic_folder
+from ChestCTLib.io.images import write_image
+from ChestCTLib.io.labels import write_labels
+from ChestCTLib.labels import AIRWAY, LESION_LABELS, LUNG_LABELS
+from ChestCTLib.reporting.csv_view import measures_csv, table_csv
+from ChestCTLib.reporting.html_view import report_html
+from ChestCTLib.volume import CTVolume
+
+MANIFEST_NAME = "manifest.json"  # marks a folder as a case of ours, which may be replaced
+SUMMARY_KEYS = (
+    "lungs.volume.total",
+    "lesions.volume.total",
+    "lesions.share.total",
+    "lesions.count",
+    "lesions.peripheral_ratio",
+    "lesions.severity_score",
+    "features.ct.probability",
+    "features.nat.probability",
+    "features.severity.severe",
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """Everything a run made of one scan, on the scan's own grid.
+
+    Attributes:
+        volume: The scan.
+        lungs: ``uint8`` ``[z, y, x]``, 1 right, 2 left; trachea and main bronchi left out.
+        airway: bool, trachea and main bronchi.
+        lesions: ``uint8``, 1 ground glass, 2 consolidation.
+        report: Every number and picture.
+        maps: Further volumes by name, such as class activation maps, float32 in [0, 1].
+        texts: Further text files by name, such as ``features.csv``.
+    """
+
+    volume: CTVolume
+    lungs: npt.NDArray[np.uint8]
+    airway: npt.NDArray[np.bool_]
+    lesions: npt.NDArray[np.uint8]
+    report: CaseReport
+    maps: dict[str, npt.NDArray[np.float32]] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
+
+
+def check_case_folder(folder: Path) -> None:
+    """Refuse a folder that holds something other than an earlier case, before any work is done.
+
+    Raises:
+        OutputError: The folder is a file, or holds files but no case.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder.name} is a file.", "Name a folder for the case.")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / MANIFEST_NAME).is_file():
+        raise OutputError(
+            f"The folder {folder.name} holds other files but no case ({MANIFEST_NAME} is missing).",
+            "Name a new or an empty folder; an earlier case would be replaced.",
+        )
+
+
+def write_case(case: Case, folder: Path, also: Callable[[Path], None] | None = None) -> None:
+    """Write a case as a folder.
+
+    Args:
+        case: The finished case.
+        folder: Where; an earlier case there is replaced.
+        also: Called with the unfinished folder before it appears, to add further files such as the scene.
+
+    Raises:
+        OutputError: The folder holds something else, or cannot be written. Nothing appears then.
+    """
+    check_case_folder(folder)
+    with atomic_folder(folder) as unfinished:
+        report = case.report
+        _write(unfinished / "report.json", report.to_json())
+        _write(unfinished / "report.html", report_html(report, SUMMARY_KEYS))
+        _write(unfinished / "measures.csv", measures_csv(report))
+        _write(unfinished / MANIFEST_NAME, json.dumps(report.provenance, indent=2, ensure_ascii=False) + "\n")
+        lungs = case.lungs.copy()
+        lungs[case.airway & (lungs == 0)] = AIRWAY.value
+        write_labels(lungs, case.volume, unfinished / "lungs.seg.nrrd", (*LUNG_LABELS, AIRWAY))
+        write_labels(case.lesions, case.volume, unfinished / "lesions.seg.nrrd", LESION_LABELS)
+        tables = unfinished / "tables"
+        tables.mkdir()
+        pictures = unfinished / "pictures"
+        pictures.mkdir()
+        for section in report.sections:
+            for table in section.tables:
+                _write(tables / f"{section.key}-{table.key}.csv", table_csv(table))
+            for picture in section.pictures:
+                (pictures / f"{section.key}-{picture.key}.png").write_bytes(picture.png)
+        for name, array in case.maps.items():
+            write_image(array, case.volume, unfinished / f"{name}.nrrd")
+        for name, text in case.texts.items():
+            _write(unfinished / name, text)
+        if also is not None:
+            also(unfinished)
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")

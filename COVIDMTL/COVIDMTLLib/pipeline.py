@@ -1,0 +1,140 @@
+"""The way of a scan: lungs, lesions, measures, features, networks, maps, and the one report of it all.
+
+The only file of this package that knows its siblings. Lungs and lesions must succeed; every later part may be missing
+(no weights, no pyradiomics), and then its section says why while the rest of the case stands.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from ChestCTLib.case_report import CaseReport, Picture, Section
+from ChestCTLib.grid import CanonicalView, canonical
+from ChestCTLib.manifest import make_manifest, volume_sha256
+from ChestCTLib.models import ModelCard, find_model
+from ChestCTLib.progress import CancelCheck, Progress, never_cancelled, no_progress, part, raise_if_cancelled
+from ChestCTLib.reporting.pictures import axial_mosaic, frontal_projection, three_planes
+from ChestCTLib.volume import CTVolume
+from COVIDMTLLib.case_files import Case
+from COVIDMTLLib.case_settings import CaseSettings
+from LesionSegLib.segment import segment_lesions
+from LesionSegLib.settings import LesionSettings
+from LungRefineLib.lung_section import lung_section
+from LungRefineLib.segmentation import segment_lungs
+from LungRefineLib.settings import LungSettings
+
+log = logging.getLogger(__name__)
+
+OUTLINE_COLORS = "Right lung outlined in blue, left lung in green"
+LESION_COLORS = "ground glass filled in yellow, consolidation in red"
+
+
+@dataclass
+class _Draft:
+    """A case while it is being made: what the parts add to."""
+
+    volume: CTVolume
+    settings: CaseSettings
+    seconds: dict[str, float] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    sections: list[Section] = field(default_factory=list)
+    models: list[ModelCard] = field(default_factory=list)
+    maps: dict[str, npt.NDArray[np.float32]] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
+
+    @contextmanager
+    def timed(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = time.perf_counter() - start
+
+
+def run_case(
+    volume: CTVolume,
+    settings: CaseSettings | None = None,
+    progress: Progress = no_progress,
+    cancelled: CancelCheck = never_cancelled,
+) -> Case:
+    """Run the whole case on a scan.
+
+    Args:
+        volume: The scan.
+        settings: What to compute and how.
+        progress: Told the share done and the present step.
+        cancelled: Asked between and within steps.
+
+    Returns:
+        Masks, maps and the report, on the scan's grid. The same scan and settings give identical numbers.
+
+    Raises:
+        CancelledError: The user cancelled.
+        ChestCTError: Lungs or lesions could not be segmented.
+    """
+    settings = settings or CaseSettings()
+    draft = _Draft(volume, settings, warnings=list(volume.warnings))
+    lung_settings = LungSettings(method=cast(Any, settings.lungs))
+    lesion_settings = replace(LesionSettings(), device=settings.device)
+    if settings.lesions is not None:
+        lesion_settings = replace(lesion_settings, method=settings.lesions)
+
+    progress(0.0, "Lungs")
+    with draft.timed("lungs"):
+        lung_result = segment_lungs(volume, lung_settings, part(progress, 0.0, 0.2), cancelled)
+    draft.warnings += lung_result.warnings
+    raise_if_cancelled(cancelled)
+
+    progress(0.2, "Lesions")
+    with draft.timed("lesions"):
+        lesion_result = segment_lesions(volume, lung_result.lungs, lesion_settings, part(progress, 0.2, 0.4), cancelled)
+    draft.warnings += lesion_result.warnings
+    if lesion_result.model_card_id:
+        draft.models.append(find_model(lesion_result.model_card_id))
+    raise_if_cancelled(cancelled)
+
+    progress(0.4, "Measures and pictures")
+    lungs, lesions = lung_result.lungs, lesion_result.lesions
+    with draft.timed("pictures"):
+        draft.sections.append(_overview_section(canonical(volume), lungs, lesions))
+        draft.sections.append(lung_section(volume, lung_result))
+
+    report = CaseReport(
+        case_id=f"case-{volume_sha256(volume)[:8]}",
+        sections=tuple(draft.sections),
+        warnings=tuple(dict.fromkeys(draft.warnings)),
+        provenance=make_manifest(
+            volume, settings, _device_name(settings), settings.seed, tuple(draft.models), draft.seconds
+        ),
+    )
+    progress(1.0, "Done")
+    return Case(volume, lungs, lung_result.airway, lesions, report, draft.maps, draft.texts)
+
+
+def _overview_section(view: CanonicalView, lungs: npt.NDArray[np.uint8], lesions: npt.NDArray[np.uint8]) -> Section:
+    hu, spacing = view.volume.hu, view.volume.spacing_mm
+    lungs, lesions = view.apply(lungs), view.apply(lesions)
+    colors = f"{OUTLINE_COLORS}; {LESION_COLORS}. The patient's right is on the left."
+    pictures = [
+        Picture("planes", "Three planes through the largest lesion", colors, three_planes(hu, spacing, lungs, lesions)),
+        Picture("mosaic", "Axial slices from apex to base", colors, axial_mosaic(hu, spacing, lungs, lesions)),
+    ]
+    if lesions.any():
+        caption = "Lungs in grey by their depth; lesions coloured by their depth along the line of sight."
+        projection = frontal_projection(lungs, lesions, spacing)
+        pictures.append(Picture("projection", "Where the lesions lie", caption, projection))
+    else:
+        pictures[0] = replace(pictures[0], title="Three planes through the lungs (no lesion found)")
+    return Section("overview", "Overview", pictures=tuple(pictures))
+
+
+def _device_name(settings: CaseSettings) -> str:
+    from ChestCTLib.device import choose_device
+
+    return str(choose_device(settings.device))
