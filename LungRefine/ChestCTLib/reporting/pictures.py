@@ -51,9 +51,10 @@ def three_planes(
         PNG bytes.
     """
     point = at if at is not None else focus(lungs, lesions, hu.shape)
-    figure = _figure(13.0, 4.8)
     names = ("axial", "coronal", "sagittal")
     sizes = [_plane_size(hu.shape, spacing_mm, axis) for axis in range(3)]
+    title_inches = 0.45
+    figure = _figure(13.0, 13.0 / sum(w / h for w, h in sizes) + title_inches)
     axes = figure.subplots(1, 3, gridspec_kw={"width_ratios": [w / h for w, h in sizes]})
     for axis, (ax, name) in enumerate(zip(axes, names, strict=True)):
         _draw_plane(ax, hu, spacing_mm, axis, point[axis], lungs, lesions, fill)
@@ -70,7 +71,9 @@ def axial_mosaic(
     top, bottom = (int(rows[-1]), int(rows[0])) if rows.size else (hu.shape[0] - 1, 0)
     slices = np.linspace(top, bottom, MOSAIC_COLUMNS * MOSAIC_ROWS + 2).round().astype(int)[1:-1]
     box = _in_plane_box(lungs, hu.shape)
-    figure = _figure(13.0, 13.0 * MOSAIC_ROWS / MOSAIC_COLUMNS * 0.86)
+    width, height = _plane_size(hu[(slice(None), *box)].shape, spacing_mm, 0)
+    title_inches = 0.22
+    figure = _figure(13.0, MOSAIC_ROWS * (13.0 / MOSAIC_COLUMNS * height / width + title_inches))
     axes = figure.subplots(MOSAIC_ROWS, MOSAIC_COLUMNS)
     for ax, z in zip(axes.flat, slices, strict=True):
         cut = (slice(None), *box)
@@ -86,8 +89,9 @@ def frontal_projection(lungs: Mask, lesions: Mask, spacing_mm: Spacing) -> bytes
     Returns:
         PNG bytes with a colour bar in mm.
     """
-    figure = _figure(9.0, 4.8)
-    axes = figure.subplots(1, 2)
+    sizes = [_plane_size(lungs.shape, spacing_mm, axis) for axis in (1, 2)]
+    figure = _figure(9.5, 8.0 / sum(w / h for w, h in sizes) + 0.4)
+    axes = figure.subplots(1, 2, gridspec_kw={"width_ratios": [w / h for w, h in sizes]})
     depths = [(lesions > 0).sum(axis=axis).astype(np.float32) * spacing_mm[axis] for axis in (1, 2)]
     highest = max(10.0, float(max(d.max() for d in depths)))
     painted = []
@@ -96,7 +100,7 @@ def frontal_projection(lungs: Mask, lesions: Mask, spacing_mm: Spacing) -> bytes
         across = 2 if axis == 1 else 1
         aspect = spacing_mm[0] / spacing_mm[across]
         thickness = (lungs > 0).sum(axis=axis) * spacing_mm[axis]
-        ax.imshow(np.where(silhouette, thickness, np.nan)[::-1], cmap="gray", vmin=0, vmax=400, aspect=aspect)
+        ax.imshow(np.where(silhouette, thickness, np.nan)[::-1], cmap="gray", vmin=-60, vmax=320, aspect=aspect)
         lesion_depth = np.where(depth > 0, depth, np.nan)[::-1]
         painted.append(ax.imshow(lesion_depth, cmap="YlOrRd", vmin=0, vmax=highest, aspect=aspect, alpha=0.9))
         ax.set_title(title, color=INK, fontsize=10)
