@@ -48,7 +48,11 @@ class HeadlessSlicer:
         self._views: dict[str, Any] = {}
 
     def add_standard_views(self) -> None:
-        """Add the nodes of the axial, coronal, sagittal and 3D view, so that a saved scene opens with them set."""
+        """Add the axial, coronal, sagittal and 3D view.
+
+        Needed before a scene is read (views made afterwards find no interaction node) or written (so that it opens with
+        its views set).
+        """
         for name in ("Axial", "Coronal", "Sagittal"):
             self._slice_view(name)
         self._threed_view()

@@ -118,12 +118,13 @@ def write_scene(scene: Any, path: Path) -> None:
 
 
 def read_scene(scene: Any, path: Path) -> None:
-    """Read an ``.mrb`` into a scene.
+    """Replace a scene by that of an ``.mrb``; the application's own nodes (views, interaction) stay.
 
     Raises:
         InputError: The file is no readable scene bundle.
     """
-    if not scene.ReadFromMRB(str(path), True):
+    scene.Clear(False)
+    if not scene.ReadFromMRB(str(path), False):
         raise InputError(f"{path.name} is not a readable scene.", "Choose an .mrb written by Slicer or covidmtl.")
 
 
