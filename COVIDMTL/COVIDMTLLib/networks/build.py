@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
-from ChestCTLib.errors import InputError
 from torch import nn
 
+from ChestCTLib.errors import InputError
 from COVIDMTLLib.networks.covid_mtl import MultitaskNetwork, Trunk
 from COVIDMTLLib.networks.decovnet import DeCoVNet
 from COVIDMTLLib.networks.feature_network import FeatureNetwork

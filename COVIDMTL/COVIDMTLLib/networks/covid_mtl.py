@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from ChestCTLib.errors import InputError
 from torch import Tensor, nn
 
+from ChestCTLib.errors import InputError
 from COVIDMTLLib.networks.decovnet import DeCoVNet, ProgressiveClassifier
 from COVIDMTLLib.networks.feature_network import N_AUXILIARY, AuxiliaryNetwork
 from COVIDMTLLib.networks.initialise import he_initialise

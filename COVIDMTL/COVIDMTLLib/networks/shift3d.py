@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
-from ChestCTLib.errors import InputError
 from torch import Tensor, nn
+
+from ChestCTLib.errors import InputError
 
 GAUSSIAN_SIGMAS = 2.0  # the largest shift lies at two standard deviations of the Gaussian draw; the paper gives none
 
@@ -72,6 +73,10 @@ class Shift3D(nn.Module):
         self.settings = settings
         self.iteration = 0
         self._generator = torch.Generator().manual_seed(settings.seed)
+
+    def reseed(self, seed: int) -> None:
+        """Begin another random sequence, as each process of a distributed training does."""
+        self._generator.manual_seed(seed)
 
     def chance(self) -> float:
         """Chance of a sample to be shifted in the next forward pass."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from ChestCTLib.errors import InputError
 from torch import Tensor, nn
 
+from ChestCTLib.errors import InputError
 from COVIDMTLLib.networks.shift3d import Shift3D, ShiftSettings
 
 STEM_CHANNELS = 64

@@ -1,0 +1,1 @@
+"""Training of the networks: cases, augmentation, the loop, transfer, recipes and export."""
