@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
+
 from ChestCTLib.errors import InputError
 from ChestCTLib.grid import resample_to_shape
 from ChestCTLib.progress import CancelCheck, Progress, never_cancelled, no_progress, raise_if_cancelled
-from scipy import ndimage
-
 from LesionSegLib.settings import HUBandSettings
 
 RIGHT, LEFT = 1, 2
@@ -117,6 +117,35 @@ def lower_limit_hu(lung_hu: npt.NDArray[np.floating], settings: HUBandSettings) 
         return settings.ground_glass_from_hu
     peak = float(edges[int(np.argmax(counts))]) + HISTOGRAM_BIN_HU / 2
     return max(settings.ground_glass_from_hu, peak + settings.min_rise_over_lung_hu)
+
+
+def solid_part(
+    hu: npt.NDArray[np.int16], lesions: Mask, spacing_mm: Spacing, settings: HUBandSettings | None = None
+) -> Mask:
+    """The consolidated part of given lesions: denser than the limit after removing thin bright structures.
+
+    Vessels that run through ground glass are as dense as consolidation, but thinner.
+
+    Args:
+        hu: ``[z, y, x]``, HU.
+        lesions: Same shape; what was found, by whatever method.
+        spacing_mm: (z, y, x).
+        settings: Consolidation limit, vessel radius, working grid and smallest island.
+
+    Returns:
+        Bool of the same shape, inside the lesions.
+    """
+    settings = settings or HUBandSettings()
+    solid = np.zeros(hu.shape, bool)
+    box = _padded_box(lesions.astype(np.uint8))
+    if box is None:
+        return solid
+    coarse = _coarse_lungs(hu[box], lesions[box].astype(np.uint8), spacing_mm, settings.working_spacing_mm)
+    opened = _open_inside(coarse, settings.vessel_radius_mm)
+    dense = coarse.inside & (opened > settings.consolidation_from_hu)
+    dense = _without_islands(dense, settings.min_island_ml, coarse.spacing_mm)
+    solid[box] = (resample_to_shape(dense.astype(np.float32), lesions[box].shape, order=1) >= 0.5) & lesions[box]
+    return solid
 
 
 def _padded_box(lungs: npt.NDArray[np.uint8]) -> tuple[slice, slice, slice] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ChestCTLib.device import DeviceChoice
 from ChestCTLib.errors import InputError
 
 HU_BANDS = "hu-bands"
@@ -63,16 +64,41 @@ class HUBandSettings:
 
 
 @dataclass(frozen=True)
+class InferenceSettings:
+    """How a slice-wise network is applied to a volume.
+
+    Attributes:
+        mirrored: Also look at mirrored slices and average; twice the time.
+        threshold: Probability from which a voxel is a lesion.
+        z_sigma_mm: Standard deviation of the smoothing of probabilities along z; lesions do not end between slices.
+        min_island_ml: Smaller islands (26-connected) are removed.
+    """
+
+    mirrored: bool = True
+    threshold: float = 0.5
+    z_sigma_mm: float = 1.5
+    min_island_ml: float = 0.1
+
+    def __post_init__(self) -> None:
+        if not 0 < self.threshold < 1:
+            raise InputError(f"The lesion threshold is {self.threshold}.", "Give a probability between 0 and 1.")
+        if self.z_sigma_mm < 0 or self.min_island_ml < 0:
+            raise InputError("Smoothing and the smallest island cannot be negative.", "Use the defaults.")
+
+
+@dataclass(frozen=True)
 class LesionSettings:
     """How lesions are segmented.
 
     Attributes:
         method: ``hu-bands`` (no weights) or the id of a shipped or own network (see :mod:`ChestCTLib.models`).
         device: ``auto``, ``cpu`` or ``cuda``.
+        inference: How a network is applied.
         hu_bands: Limits of the HU band method; also those that part a network's lesions into ground glass and
             consolidation.
     """
 
     method: str = SHIPPED_NETWORK
-    device: str = "auto"
+    device: DeviceChoice = "auto"
+    inference: InferenceSettings = field(default_factory=InferenceSettings)
     hu_bands: HUBandSettings = field(default_factory=HUBandSettings)

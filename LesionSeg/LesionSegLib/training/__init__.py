@@ -1,0 +1,1 @@
+"""Training of the lesion networks on labelled slices and on phantoms."""

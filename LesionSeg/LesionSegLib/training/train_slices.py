@@ -1,0 +1,167 @@
+"""Training of the multi-decoder network on labelled slices: one recipe, sized for a CPU or an accelerator."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from ChestCTLib.learning.log import TrainingLog
+from ChestCTLib.learning.seeding import derived_seed, seed_everything
+from ChestCTLib.progress import CancelCheck, Progress, never_cancelled, no_progress, raise_if_cancelled
+from LesionSegLib.losses.multi_label import MultiLabelLossSettings, multi_label_loss
+from LesionSegLib.networks.multi_decoder import MultiDecoderNet, MultiDecoderSettings
+from LesionSegLib.training.augment import AugmentSettings, augment
+from LesionSegLib.training.labelled_slices import LEVELS, NO_CASE, LabelledSlices
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class SliceTrainingSettings:
+    """One training.
+
+    Attributes:
+        network: Shape of the network.
+        loss: Weights of the loss.
+        augmentation: Ranges of the random changes.
+        epochs: Rounds; one round draws ``slices_per_epoch`` slices.
+        slices_per_epoch: Slices of volumes drawn per round, without putting back; neighbouring slices are alike.
+        single_repeats: How often each single slice (medseg100) is drawn per round.
+        batch: Slices per step.
+        learning_rate: Peak of the one-cycle schedule.
+        weight_decay: Of AdamW.
+        average_decay: Per-step decay of the weights' moving average, which is what is kept.
+        bfloat16: Compute in bfloat16 where the processor has it (about half the time on recent ones).
+        channels_last: Memory layout; faster on CPUs.
+        seed: Of every random choice.
+    """
+
+    network: MultiDecoderSettings = field(default_factory=MultiDecoderSettings)
+    loss: MultiLabelLossSettings = field(default_factory=MultiLabelLossSettings)
+    augmentation: AugmentSettings = field(default_factory=AugmentSettings)
+    epochs: int = 16
+    slices_per_epoch: int = 480
+    single_repeats: int = 2
+    batch: int = 12
+    learning_rate: float = 3e-3
+    weight_decay: float = 1e-4
+    average_decay: float = 0.99
+    bfloat16: bool = True
+    channels_last: bool = True
+    seed: int = 0
+
+
+def train_slices(
+    data: LabelledSlices,
+    folder: Path,
+    settings: SliceTrainingSettings,
+    device: torch.device | None = None,
+    progress: Progress = no_progress,
+    cancelled: CancelCheck = never_cancelled,
+) -> MultiDecoderNet:
+    """Train on labelled slices.
+
+    Args:
+        data: Training rows only.
+        folder: Existing folder for the log.
+        settings: The recipe.
+        device: Where to compute; the CPU when None.
+        progress: Told the share done and the last loss.
+        cancelled: Asked before each step.
+
+    Returns:
+        The network with averaged weights, in evaluation mode, on the CPU.
+
+    Raises:
+        CancelledError: The user cancelled.
+    """
+    device = device or torch.device("cpu")
+    seed_everything(settings.seed)
+    network = MultiDecoderNet(settings.network).to(device)
+    if settings.channels_last:
+        network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    averaged = torch.optim.swa_utils.AveragedModel(
+        network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(settings.average_decay), use_buffers=True
+    )
+    epoch_rows = [_epoch_rows(data, settings, epoch) for epoch in range(settings.epochs)]
+    steps = sum(-(-len(rows) // settings.batch) for rows in epoch_rows)
+    optimiser = torch.optim.AdamW(network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.learning_rate, total_steps=steps, pct_start=0.15)
+    generator = torch.Generator().manual_seed(derived_seed(settings.seed, 1))
+    step = 0
+    with TrainingLog(folder, ("epoch", "loss", "learning_rate", "seconds"), tensorboard=False) as record:
+        for epoch, rows in enumerate(epoch_rows):
+            started, losses = time.monotonic(), []
+            network.train()
+            for start in range(0, len(rows), settings.batch):
+                raise_if_cancelled(cancelled)
+                batch = rows[start : start + settings.batch]
+                loss = _loss(network, data, batch, settings, generator, device)
+                optimiser.zero_grad(set_to_none=True)
+                loss.backward()
+                torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+                optimiser.step()
+                schedule.step()
+                averaged.update_parameters(network)
+                losses.append(float(loss.detach()))
+                step += 1
+                progress(step / steps, f"epoch {epoch + 1} of {settings.epochs}, loss {losses[-1]:.3f}")
+            record.write(
+                {
+                    "epoch": epoch,
+                    "loss": float(np.mean(losses)),
+                    "learning_rate": float(schedule.get_last_lr()[0]),
+                    "seconds": round(time.monotonic() - started, 1),
+                }
+            )
+            log.info("epoch %d: loss %.4f", epoch, np.mean(losses))
+    result = MultiDecoderNet(settings.network)
+    result.load_state_dict({name: value.cpu() for name, value in averaged.module.state_dict().items()})
+    return result.eval()
+
+
+def _epoch_rows(data: LabelledSlices, settings: SliceTrainingSettings, epoch: int) -> npt.NDArray[np.int64]:
+    """Rows of one round: a draw from the volumes and all single slices, shuffled."""
+    draw = np.random.default_rng(derived_seed(settings.seed, 2, epoch))
+    volumes, single = np.flatnonzero(data.cases != NO_CASE), np.flatnonzero(data.cases == NO_CASE)
+    drawn = draw.permutation(volumes)[: settings.slices_per_epoch]
+    return draw.permutation(np.concatenate([drawn, np.repeat(single, settings.single_repeats)]))
+
+
+def _loss(
+    network: MultiDecoderNet,
+    data: LabelledSlices,
+    rows: npt.NDArray[np.int64],
+    settings: SliceTrainingSettings,
+    generator: torch.Generator,
+    device: torch.device,
+) -> Tensor:
+    pictures, targets = augment(*_batch(data, rows), settings.augmentation, generator)
+    known = torch.from_numpy(data.known[rows])
+    labels = settings.network.labels
+    pictures, targets, known = pictures.to(device), targets.to(device), known.to(device)
+    if settings.channels_last:
+        pictures = pictures.contiguous(memory_format=torch.channels_last)
+    with torch.autocast(device.type, torch.bfloat16, enabled=settings.bfloat16):
+        features = network.encoder(pictures)
+        logits: list[Tensor | None] = []
+        for index, label in enumerate(labels):
+            rows_known = known[:, index]
+            part = network.decode([level[rows_known] for level in features], label) if rows_known.any() else None
+            logits.append(None if part is None else part.float())
+    return multi_label_loss(logits, targets, known, [1.0] * len(labels), settings.loss)
+
+
+def _batch(data: LabelledSlices, rows: npt.NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+    """Slices with their neighbours and lungs, and their targets."""
+    stack = np.stack(
+        [data.pictures[data.before[rows]], data.pictures[rows], data.pictures[data.after[rows]], data.lungs[rows]], 1
+    )
+    return torch.from_numpy(stack).float() / LEVELS, torch.from_numpy(data.targets[rows]).float()

@@ -1,0 +1,75 @@
+"""Weights of the lesion networks: fp16 safetensors beside their model card."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ChestCTLib.errors import ModelError
+from ChestCTLib.models import ModelCard, find_model, model_file
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from LesionSegLib.networks.multi_decoder import MultiDecoderNet
+
+MULTI_DECODER = "multi-decoder"  # value of a card's setting "architecture"
+
+
+def save_weights(state: dict[str, Tensor], path: Path) -> None:
+    """Write a network's state as fp16 safetensors (whole numbers stay whole).
+
+    Args:
+        state: From ``state_dict()``.
+        path: File to write.
+    """
+    from safetensors.torch import save_file
+
+    halved = {
+        name: (value.half() if value.is_floating_point() else value).contiguous().cpu() for name, value in state.items()
+    }
+    save_file(halved, str(path))
+
+
+def load_multi_decoder(model_id: str) -> tuple[MultiDecoderNet, ModelCard]:
+    """Load a shipped multi-decoder network.
+
+    Args:
+        model_id: Id of its card.
+
+    Returns:
+        The network in evaluation mode, and its card.
+
+    Raises:
+        ModelError: There is no such model, its weights are missing or damaged, or it is another network.
+    """
+    card = find_model(model_id)
+    if card.settings.get("architecture") != MULTI_DECODER:
+        raise ModelError(f"The model '{model_id}' is no multi-decoder lesion network.", "Choose a lesion model.")
+    return build_multi_decoder(card.settings, model_file(card)), card
+
+
+def build_multi_decoder(settings: dict[str, Any], weights: Path) -> MultiDecoderNet:
+    """Build a multi-decoder network from a card's settings and read its weights.
+
+    Raises:
+        ModelError: Settings and weights do not fit each other.
+    """
+    from safetensors.torch import load_file
+
+    from LesionSegLib.networks.multi_decoder import MultiDecoderNet, MultiDecoderSettings
+
+    try:
+        shape = MultiDecoderSettings(
+            labels=tuple(settings["labels"]),
+            in_channels=int(settings["in_channels"]),
+            widths=tuple(settings["widths"]),
+            separate_decoders=bool(settings["separate_decoders"]),
+        )
+        network = MultiDecoderNet(shape)
+        state = load_file(str(weights))
+        network.load_state_dict({n: v.float() if v.is_floating_point() else v for n, v in state.items()})
+    except (KeyError, TypeError, RuntimeError, OSError) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise ModelError(f"The weights {weights.name} do not fit their network: {reason}", "Install again.") from error
+    return network.eval()
