@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from COVIDMTLApp.commands.intensity_map import evaluate_intensity_map, intensity_map, train_intensity_map
 from COVIDMTLApp.commands.models import models
 from COVIDMTLApp.commands.run import run
 from COVIDMTLApp.console import ProgressStyle, set_style
@@ -34,6 +35,7 @@ def _root(
 
 app.command("run")(run)
 app.command("models")(models)
+app.command("intensity-map")(intensity_map)
 
 # Sub-commands of several rooms: add a line `train.command("name")(function)` and the like below.
 train = typer.Typer(help="Train a model on your own data.", no_args_is_help=True)
@@ -42,6 +44,8 @@ reproduce = typer.Typer(help="Reproduce a table or figure of the papers.", no_ar
 app.add_typer(train, name="train")
 app.add_typer(evaluate, name="evaluate")
 app.add_typer(reproduce, name="reproduce")
+train.command("intensity-map")(train_intensity_map)
+evaluate.command("intensity-map")(evaluate_intensity_map)
 
 
 def main() -> None:

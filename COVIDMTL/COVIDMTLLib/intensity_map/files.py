@@ -1,0 +1,119 @@
+"""Files of an intensity map and of an evaluation, written whole or not at all; a classifier where there is one."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ChestCTLib.case_report import CaseReport, Section
+from ChestCTLib.device import DeviceChoice
+from ChestCTLib.errors import ModelError
+from ChestCTLib.io.atomic import atomic_folder
+from ChestCTLib.models import list_models
+from ChestCTLib.reporting.csv_view import measures_csv, table_csv
+from COVIDMTLLib.intensity_map.cases import MapCase
+from COVIDMTLLib.intensity_map.classes import CLASS_KEYS
+from COVIDMTLLib.intensity_map.classifier import TASK, MapClassifier, MapPrediction
+from COVIDMTLLib.intensity_map.evaluation import MapEvaluation, evaluate_patients, evaluate_scans
+from COVIDMTLLib.intensity_map.map import IntensityMap, MapSettings
+from COVIDMTLLib.intensity_map.pictures import rgb
+from COVIDMTLLib.intensity_map.section import map_csv
+
+CASE_ID = "intensity-map"
+
+
+def classify(
+    found: IntensityMap, model: str, device: DeviceChoice = "auto", must: bool = True
+) -> tuple[MapPrediction | None, str]:
+    """Classify a map where that is possible.
+
+    Args:
+        found: The map.
+        model: Id or card of a classifier, or "none".
+        device: Where it computes.
+        must: Raise where the classifier is missing; else say why there is no prediction.
+
+    Returns:
+        The prediction, or None and the reason.
+
+    Raises:
+        ModelError: The model is missing and ``must`` is set.
+        InputError: The model learned from other maps and ``must`` is set.
+    """
+    if model == "none":
+        return None, "No map classifier was asked for."
+    if not must:
+        cards = {card.id: card for card in list_models(TASK)}
+        if model not in cards:
+            return None, f"The map classifier '{model}' is not installed."
+        learned = MapSettings(**cards[model].settings["map"])
+        if learned != found.settings:
+            return None, f"The map classifier '{model}' learned from maps with other settings ({learned})."
+    try:
+        return MapClassifier.load(model, device).predict(found), ""
+    except ModelError as error:
+        if must:
+            raise
+        return None, str(error)
+
+
+def write_map(found: IntensityMap, section: Section, folder: Path) -> None:
+    """Write a map as a folder: pictures, counts as CSV and NPY, the square picture, and the section's measures.
+
+    Raises:
+        OutputError: The folder cannot be written.
+    """
+    report = CaseReport(CASE_ID, (section,))
+    with atomic_folder(folder) as unfinished:
+        for picture in section.pictures:
+            name = "intensity-map.png" if picture.key == "map" else f"intensity-map-{picture.key}.png"
+            (unfinished / name).write_bytes(picture.png)
+        square = np.clip(found.image(), 0.0, None)
+        Image.fromarray(np.rint(rgb(square) * 255).astype(np.uint8)).save(unfinished / "intensity-map-square.png")
+        (unfinished / "intensity-map.csv").write_text(map_csv(found), encoding="utf-8")
+        np.save(unfinished / "intensity-map.npy", found.counts)
+        np.save(unfinished / "intensity-map-square.npy", square.astype(np.float32))
+        (unfinished / "measures.csv").write_text(measures_csv(report), encoding="utf-8")
+        (unfinished / "report.json").write_text(report.to_json(), encoding="utf-8")
+
+
+def evaluate_and_write(
+    classifier: MapClassifier, cases: Sequence[MapCase], folder: Path
+) -> tuple[MapEvaluation, MapEvaluation]:
+    """Score a classifier per scan and per patient and write tables 2 and 3, every prediction and a JSON summary.
+
+    Returns:
+        Scores per scan and per patient.
+
+    Raises:
+        InputError: There is no case, or a patient has several labels.
+        OutputError: The folder cannot be written.
+    """
+    probabilities = np.zeros((0, len(CLASS_KEYS)))
+    if cases:
+        probabilities, _ = classifier.predict_images([case.image for case in cases])
+    found = evaluate_scans(cases, probabilities), evaluate_patients(cases, probabilities)
+    with atomic_folder(folder) as unfinished:
+        for one in found:
+            (unfinished / f"per_{one.level}.csv").write_text(table_csv(one.table()), encoding="utf-8")
+        stream = io.StringIO()
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(["id", "patient", "label", *(f"p_{key}" for key in CLASS_KEYS)])
+        for case, row in zip(cases, probabilities, strict=True):
+            writer.writerow([case.id, case.patient, CLASS_KEYS[case.label], *(f"{p:.4f}" for p in row)])
+        (unfinished / "predictions.csv").write_text(stream.getvalue(), encoding="utf-8")
+        summary = {
+            "model": classifier.card.id,
+            "sha256": classifier.card.sha256,
+            "evidence": classifier.card.evidence,
+            **{f"per_{one.level}": asdict(one) for one in found},
+        }
+        (unfinished / "evaluation.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    return found
