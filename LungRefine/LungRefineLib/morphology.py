@@ -1,0 +1,100 @@
+"""Distances and ball morphology in millimetres on anisotropic grids, and the little that masks need besides."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import SimpleITK as sitk
+from scipy import ndimage
+
+Mask = npt.NDArray[np.bool_]
+Triple = tuple[float, float, float]
+
+
+def distance_to(mask: Mask, spacing_mm: Triple) -> npt.NDArray[np.float32]:
+    """Distance of every voxel to the nearest voxel of a mask.
+
+    Args:
+        mask: bool ``[z, y, x]``.
+        spacing_mm: (z, y, x), mm.
+
+    Returns:
+        ``float32`` mm, 0 inside the mask; infinite everywhere for an empty mask.
+    """
+    if not mask.any():
+        return np.full(mask.shape, np.inf, dtype=np.float32)
+    image = sitk.GetImageFromArray(mask.astype(np.uint8))
+    image.SetSpacing(spacing_mm[::-1])
+    signed = sitk.SignedMaurerDistanceMap(image, insideIsPositive=False, squaredDistance=False, useImageSpacing=True)
+    return np.maximum(sitk.GetArrayFromImage(signed), np.float32(0))
+
+
+def depth_in(mask: Mask, spacing_mm: Triple) -> npt.NDArray[np.float32]:
+    """Distance of every voxel of a mask to the nearest voxel outside it, mm; 0 outside.
+
+    The image's edge does not count as outside: a lung that the scan cuts off goes on behind it.
+    """
+    return distance_to(~mask, spacing_mm)
+
+
+def dilate(mask: Mask, radius_mm: float, spacing_mm: Triple) -> Mask:
+    """Dilation by a ball."""
+    return distance_to(mask, spacing_mm) <= radius_mm
+
+
+def erode(mask: Mask, radius_mm: float, spacing_mm: Triple) -> Mask:
+    """Erosion by a ball."""
+    return depth_in(mask, spacing_mm) > radius_mm
+
+
+def opened(mask: Mask, radius_mm: float, spacing_mm: Triple) -> Mask:
+    """Opening by a ball: what a ball of this radius inside the mask can reach."""
+    return dilate(erode(mask, radius_mm, spacing_mm), radius_mm, spacing_mm) & mask
+
+
+def closed(mask: Mask, radius_mm: float, spacing_mm: Triple) -> Mask:
+    """Closing by a ball; beyond the image's edge lies background, as far as the ball reaches.
+
+    Args:
+        mask: bool ``[z, y, x]``.
+        radius_mm: Radius of the ball, mm.
+        spacing_mm: (z, y, x), mm.
+    """
+    pad = [int(np.ceil(radius_mm / step)) + 1 for step in spacing_mm]
+    wide = np.pad(mask, [(p, p) for p in pad])
+    wide = depth_in(distance_to(wide, spacing_mm) <= radius_mm, spacing_mm) > radius_mm
+    inner = tuple(slice(p, p + size) for p, size in zip(pad, mask.shape, strict=True))
+    return wide[inner] | mask
+
+
+def enclosed(mask: Mask, planes: int = 2) -> Mask:
+    """Holes of the mask as seen in the axial, coronal and sagittal planes.
+
+    Args:
+        mask: bool ``[z, y, x]``.
+        planes: In how many of the three planes a voxel must lie in a hole. A lesion or vessel inside the lung is a hole
+            in two or three of them, a dome of the diaphragm in the axial plane alone.
+
+    Returns:
+        bool, the holes alone.
+    """
+    votes = np.zeros(mask.shape, np.uint8)
+    for axis in range(3):
+        turned = np.moveaxis(mask, axis, 0)
+        votes += np.moveaxis(filled_slices(turned), 0, axis) & ~mask
+    return votes >= planes
+
+
+def filled_slices(mask: Mask) -> Mask:
+    """Fill the holes of every axial slice."""
+    return np.stack([ndimage.binary_fill_holes(part) for part in mask]) if len(mask) else mask.copy()
+
+
+def largest(mask: Mask) -> Mask:
+    """The largest connected part; empty for an empty mask."""
+    labels, count = ndimage.label(mask)
+    if count <= 1:
+        return mask.copy()
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    return labels == int(sizes.argmax())
