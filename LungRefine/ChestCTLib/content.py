@@ -69,6 +69,11 @@ def require_chest(hu: npt.NDArray[np.int16], ijk_to_lps: npt.NDArray[np.float64]
             f"The values run from {low} to {high}: a windowed 8-bit picture, no Hounsfield units.",
             "Export the scan with its original values.",
         )
+    if low > LUNG_HU:
+        raise NotAChestCTError(
+            f"The lowest value is {low}, but air is -1000 on the Hounsfield scale: the values are no Hounsfield units.",
+            "Check the modality and the rescale slope and intercept.",
+        )
     look = look_at(hu, ijk_to_lps)
     if look.body_median_hu is None:
         raise NotAChestCTError(f"There is no body in the scan ({look.body_ml:.0f} mL of tissue): it is air.", REMEDY)

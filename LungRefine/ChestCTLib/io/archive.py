@@ -40,9 +40,9 @@ def unpacked(archive: Path, cancelled: CancelCheck = never_cancelled) -> Iterato
         try:
             _unpack(archive, folder, cancelled)
         except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, NotImplementedError) as error:
-            raise InputError(f"The zip archive {archive.name} is damaged.", "Copy or export it again.") from error
+            raise InputError("The zip archive is damaged.", "Copy or export it again.") from error
         except RuntimeError as error:  # how zipfile tells of a password
-            raise InputError(f"The zip archive {archive.name} is encrypted.", "Unpack it first.") from error
+            raise InputError("The zip archive is encrypted.", "Unpack it first.") from error
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)

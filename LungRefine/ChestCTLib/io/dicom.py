@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pydicom
 import SimpleITK as sitk
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from ChestCTLib.errors import InputError, NotAChestCTError
 from ChestCTLib.io.dicom_headers import Scan, SliceHeader, scan_files, scan_folder
@@ -171,13 +172,9 @@ def _build(stack: Stack, warnings: list[str], progress: Progress, cancelled: Can
 
     grid = regular_grid(positions)
     warnings += grid.warnings
+    hu, moved = _straightened(hu, positions, offsets, first, warnings)
     if not grid.regular:
-        # shifts first: interpolation along the normal needs the slices in place
-        offsets_known = offsets
-        hu, moved = _straightened(hu, positions, offsets_known, first, warnings)
         hu = resample_slices(hu, positions, grid.targets)
-    else:
-        hu, moved = _straightened(hu, positions, offsets, first, warnings)
     raise_if_cancelled(cancelled)
 
     hu, changed = clean_hounsfield(hu)
@@ -268,7 +265,11 @@ def _slice_hu(header: SliceHeader) -> npt.NDArray[np.int16]:
 
 def _stored_values(header: SliceHeader) -> npt.NDArray[Any]:
     try:
-        return pydicom.dcmread(header.file, force=True).pixel_array
+        dataset = pydicom.dcmread(header.file, force=True)
+        if "TransferSyntaxUID" not in dataset.file_meta:  # old exports have no file meta information
+            implicit = dataset.original_encoding[0]
+            dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
+        return dataset.pixel_array
     except Exception as error:  # decoders raise whatever they like for damaged pixels
         raise InputError(
             f"The pixels of {header.name} cannot be decoded ({type(error).__name__}): the file is truncated, "

@@ -6,10 +6,6 @@ stores RAS; SimpleITK converts both ways.
 
 from __future__ import annotations
 
-import gzip
-import math
-import struct
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,12 +17,12 @@ import numpy.typing as npt
 import SimpleITK as sitk
 
 from ChestCTLib.errors import InputError, NotAChestCTError
+from ChestCTLib.io import nifti
 from ChestCTLib.io.atomic import atomic_path
 from ChestCTLib.volume import CTVolume
 
 IMAGE_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
 WRITTEN_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".mha")
-NIFTI_HEADER_BYTES = 348
 COMPRESSION_LEVEL = 2  # of 9: masks shrink as well as at 9, in a fraction of the time
 GRID_TOLERANCE_VOXELS = 0.05  # NIfTI keeps its affine in float32, MetaImage as short decimals
 
@@ -69,8 +65,11 @@ def read_image(path: Path) -> RawImage:
         NotAChestCTError: The file holds a picture, a colour or vector image, or a time series.
     """
     warnings: list[str] = []
+    not_finite = None
     if suffix_of(path) in (".nii", ".nii.gz"):
-        warnings += _check_nifti(path)
+        header = nifti.check(path)
+        warnings += header.warnings
+        not_finite = header.not_finite
     elif suffix_of(path) in (".nrrd", ".seg.nrrd", ".nhdr"):
         warnings += _check_nrrd(path)
     elif suffix_of(path) in (".mha", ".mhd"):
@@ -80,10 +79,12 @@ def read_image(path: Path) -> RawImage:
             image = sitk.ReadImage(str(path))
         except RuntimeError as error:
             raise InputError(
-                f"{path.name} cannot be read: {_reason(str(error))}.", "Copy or export the file again."
+                f"The {suffix_of(path)} file cannot be read: {_reason(str(error))}.", "Copy or export the file again."
             ) from None
     image = _three_dimensional(image)
     values = sitk.GetArrayFromImage(image)
+    if not_finite is not None:
+        values[not_finite.reshape(values.shape)] = np.nan
     tags = {key: image.GetMetaData(key) for key in image.GetMetaDataKeys()}
     return RawImage(values, affine_of(image), tuple(warnings), tags)
 
@@ -173,42 +174,15 @@ def _three_dimensional(image: sitk.Image) -> sitk.Image:
     return image
 
 
-def _check_nifti(path: Path) -> list[str]:
-    """Read the NIfTI header ourselves: ITK mends zero spacings and absent orientations without a word."""
-    if _is_gzip(path):
-        _check_gzip(path)
-        with gzip.open(path, "rb") as stream:
-            header = stream.read(NIFTI_HEADER_BYTES)
-    else:
-        with open(path, "rb") as plain:
-            header = plain.read(NIFTI_HEADER_BYTES)
-    if len(header) < NIFTI_HEADER_BYTES:
-        raise InputError(f"{path.name} is too short for a NIfTI header.", "Copy or export the file again.")
-    order = "<" if struct.unpack("<i", header[:4])[0] == NIFTI_HEADER_BYTES else ">"
-    if struct.unpack(order + "i", header[:4])[0] != NIFTI_HEADER_BYTES:
-        return []  # NIfTI-2 or something else: SimpleITK decides
-    dimensions = struct.unpack(order + "8h", header[40:56])
-    spacing = struct.unpack(order + "8f", header[76:108])[1:4]
-    if dimensions[0] >= 3 and not all(math.isfinite(step) and step > 0 for step in spacing):
-        raise NotAChestCTError(
-            f"The voxel spacing in the header is {tuple(round(s, 4) for s in spacing)} mm.",
-            "Export the scan with its geometry.",
-        )
-    qform, sform = struct.unpack(order + "2h", header[252:256])
-    if qform <= 0 and sform <= 0:
-        return ["The NIfTI header states no orientation: right and left may be exchanged."]
-    return []
-
-
 def _check_nrrd(path: Path) -> list[str]:
     with open(path, "rb") as stream:
         head = stream.read(65536)
     if not head.startswith(b"NRRD"):
-        raise InputError(f"{path.name} is not a NRRD file.", "Copy or export the file again.")
+        raise InputError("The file is not NRRD, as its name says.", "Copy or export the file again.")
     fields = head.split(b"\n\n")[0].decode("latin-1").lower().replace("\r", "").split("\n")
     names = {line.split(":")[0].strip() for line in fields if ":" in line and not line.startswith("#")}
     if "space directions" not in names and "spacings" not in names:
-        raise NotAChestCTError(f"{path.name} states no voxel spacing.", "Export the scan with its geometry.")
+        raise NotAChestCTError("The file states no voxel spacing.", "Export the scan with its geometry.")
     if "space" not in names:
         return ["The NRRD header states no orientation: right and left may be exchanged."]
     return []
@@ -219,24 +193,9 @@ def _check_metaimage(path: Path) -> None:
         head = stream.read(65536).split(b"ElementDataFile")[0].decode("latin-1")
     fields = {line.split("=")[0].strip() for line in head.splitlines() if "=" in line}
     if "NDims" not in fields:
-        raise InputError(f"{path.name} is not a MetaImage file.", "Copy or export the file again.")
+        raise InputError("The file is not MetaImage, as its name says.", "Copy or export the file again.")
     if not fields & {"ElementSpacing", "ElementSize"}:
-        raise NotAChestCTError(f"{path.name} states no voxel spacing.", "Export the scan with its geometry.")
-
-
-def _is_gzip(path: Path) -> bool:
-    with open(path, "rb") as stream:
-        return stream.read(2) == b"\x1f\x8b"
-
-
-def _check_gzip(path: Path) -> None:
-    """Refuse a truncated gzip stream, which ITK may fill with rubbish."""
-    try:
-        with gzip.open(path, "rb") as stream:
-            while stream.read(1 << 22):
-                pass
-    except (EOFError, OSError, zlib.error):
-        raise InputError(f"{path.name} is truncated or damaged.", "Copy or export the file again.") from None
+        raise NotAChestCTError("The file states no voxel spacing.", "Export the scan with its geometry.")
 
 
 def _reason(message: str) -> str:

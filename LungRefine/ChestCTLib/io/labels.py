@@ -69,23 +69,23 @@ def read_labels(path: str | Path, like: CTVolume, labels: Sequence[Label] = ()) 
     if not source.is_file():
         raise InputError(f"{source.name} does not exist or is not a file.", "Give a label map.")
     if source.stat().st_size == 0:
-        raise InputError(f"{source.name} is empty (0 bytes).", "Copy or export the file again.")
+        raise InputError("The mask file is empty (0 bytes).", "Copy or export the file again.")
     image = read_image(source)
     values = image.values
     if values.dtype.kind == "f":
         rounded = np.rint(values)
         if not np.array_equal(rounded, values):
-            raise InputError(f"{source.name} holds fractions, it is not a label map.", "Give a mask of whole numbers.")
+            raise InputError("The mask holds fractions, it is no label map.", "Give a mask of whole numbers.")
         values = rounded.astype(np.int64)
     if values.size and (values.min() < 0 or values.max() > HIGHEST_LABEL):
         raise InputError(
-            f"{source.name} holds values from {values.min()} to {values.max()}; labels lie between 0 and 255.",
+            f"The mask holds values from {values.min()} to {values.max()}; labels lie between 0 and 255.",
             "Give a label map.",
         )
     mask = values.astype(np.uint8)
     if labels:
         mask = _renumber(mask, image.tags, labels)
-    return _onto_grid(mask, image.ijk_to_lps, like, source.name)
+    return _onto_grid(mask, image.ijk_to_lps, like)
 
 
 def _describe_segments(image: sitk.Image, array: npt.NDArray[Any], labels: Sequence[Label]) -> None:
@@ -146,7 +146,7 @@ def _renumber(mask: npt.NDArray[np.uint8], tags: dict[str, str], labels: Sequenc
 
 
 def _onto_grid(
-    mask: npt.NDArray[np.uint8], ijk_to_lps: npt.NDArray[np.float64], like: CTVolume, name: str
+    mask: npt.NDArray[np.uint8], ijk_to_lps: npt.NDArray[np.float64], like: CTVolume
 ) -> npt.NDArray[np.uint8]:
     """Place a mask voxel for voxel; its axes may be flipped, exchanged or cut, but not resampled."""
     to_scan = np.linalg.inv(like.ijk_to_lps) @ ijk_to_lps  # mask voxel -> scan voxel, both i, j, k
@@ -163,7 +163,7 @@ def _onto_grid(
     size = np.array(like.shape[::-1])
     if not aligned or (ends.min(axis=0) < 0).any() or (ends.max(axis=0) >= size).any():
         raise InputError(
-            f"{name} lies on another grid ({tuple(mask.shape)} voxels) than the scan ({like.shape} voxels).",
+            f"The mask lies on another grid ({tuple(mask.shape)} voxels) than the scan ({like.shape} voxels).",
             "Give a mask drawn on this very scan.",
         )
     source_of = np.abs(axes).argmax(axis=1)  # for each scan axis i, j, k the mask's axis

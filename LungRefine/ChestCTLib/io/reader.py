@@ -1,4 +1,7 @@
-"""Read a chest CT from whatever a user points at: a DICOM folder or file, a zip archive, NIfTI, NRRD or MetaImage."""
+"""Read a chest CT from whatever a user points at: a DICOM folder or file, a zip archive, NIfTI, NRRD or MetaImage.
+
+Messages never name a file that was found: file names may hold a patient's name.
+"""
 
 from __future__ import annotations
 
@@ -78,21 +81,21 @@ def _read_file(path: Path, series_uid: str | None, progress: Progress, cancelled
     suffix = suffix_of(path)
     if suffix in IMAGE_SUFFIXES:
         if series_uid is not None:
-            raise InputError(f"A series was asked for, but {path.name} is not DICOM.", "Leave the series out.")
+            raise InputError(f"A series was asked for, but a {suffix} file is not DICOM.", "Leave the series out.")
         image = read_image(path)
         raise_if_cancelled(cancelled)
         progress(0.7, "Checking the scan")
         hu, warnings = clean_hounsfield(image.values)
         return CTVolume(hu, image.ijk_to_lps, (*image.warnings, *warnings))
     if suffix == ".seg.nrrd":
-        raise InputError(f"{path.name} is a segmentation, not a scan.", f"Give a {READABLE}.")
+        raise InputError("The file is a segmentation, not a scan.", f"Give a {READABLE}.")
     if suffix in PICTURE_SUFFIXES:
-        raise InputError(f"{path.name} is a picture, not a CT volume.", f"Give a {READABLE}.")
+        raise InputError(f"A {suffix} file is a picture, not a CT volume.", f"Give a {READABLE}.")
     if is_dicom(path):
         return read_dicom_file(path, series_uid, progress, cancelled)
-    raise InputError(f"{path.name} is none of the formats that can be read.", f"Give a {READABLE}.")
+    raise InputError("The file is none of the formats that can be read.", f"Give a {READABLE}.")
 
 
 def _refuse_empty(path: Path) -> None:
     if path.stat().st_size == 0:
-        raise InputError(f"{path.name} is empty (0 bytes).", "Copy or export the file again.")
+        raise InputError("The file is empty (0 bytes).", "Copy or export the file again.")
