@@ -11,6 +11,7 @@ import typer
 
 from COVIDMTLApp.commands.intensity_map import evaluate_intensity_map, intensity_map, train_intensity_map
 from COVIDMTLApp.commands.models import models
+from COVIDMTLApp.commands.phantom import phantom
 from COVIDMTLApp.commands.run import run
 from COVIDMTLApp.console import ProgressStyle, set_style
 
@@ -35,6 +36,7 @@ def _root(
 
 app.command("run")(run)
 app.command("models")(models)
+app.command("phantom")(phantom)
 app.command("intensity-map")(intensity_map)
 
 # Sub-commands of several rooms: add a line `train.command("name")(function)` and the like below.

@@ -5,12 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from ChestCTLib.phantom.anatomy import Anatomy
 from ChestCTLib.phantom.fields import Box, Floats, tube_field
 
 TRACHEA_RADIUS_MM = 8.5
 WALL_MM = 1.6
+CHILDREN = 3  # segmental bronchi of each lobar one
+CHILD_MM = 30.0
+TWIG_WALL_MM = 0.9
+TIP_DEPTH_MM = 7.0  # how deep in the lung every bronchus ends
+PULL_STEPS = 12
+Point = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -28,20 +35,30 @@ class Airway:
     main: Floats
 
 
-def build_airway(anatomy: Anatomy, rng: np.random.Generator, box: Box, closed: bool) -> Airway:
+def build_airway(anatomy: Anatomy, rng: np.random.Generator, lung: Floats, box: Box, closed: bool) -> Airway:
     """Build the airway of one chest.
 
     Args:
         anatomy: Gives the scale.
         rng: Varies the bronchi.
+        lung: Depth inside the lungs, mm, positive inside.
         box: Body box to evaluate on.
         closed: Plug the left main bronchus, and give its bronchi walls to their ends.
     """
     scale = np.asarray(anatomy.scale)
     size = float(scale.mean())
 
-    def at(*points: tuple[float, float, float]) -> np.ndarray:
+    def at(*points: npt.ArrayLike) -> Point:
         return np.asarray(points) * scale
+
+    def _within(point: Point, back: Point) -> Point:
+        """Draw a point towards ``back`` until it lies well inside a lung."""
+        for _ in range(PULL_STEPS):
+            index = np.clip(np.rint(box.index_of(point * scale)).astype(int), 0, np.asarray(box.shape) - 1)
+            if lung[tuple(index)] > TIP_DEPTH_MM:
+                break
+            point = back + 0.8 * (point - back)
+        return point
 
     r = TRACHEA_RADIUS_MM * size * rng.uniform(0.88, 1.12)
     carina = (166.0, 27.0, 2.0)
@@ -62,16 +79,22 @@ def build_airway(anatomy: Anatomy, rng: np.random.Generator, box: Box, closed: b
     outer = np.maximum(outer, left_main + np.float32(WALL_MM))
     lumen = np.maximum(lumen, left_main)
     for side, ends in branches.items():
-        origin = right_end if side < 0 else left_end
-        walled = closed and side > 0
+        origin = np.asarray(right_end if side < 0 else left_end)
+        thin_out = 1.0 if closed and side > 0 else 0.0
         for end, width in ends:
-            tip = np.asarray(end) + rng.normal(0, 3.0, 3)
-            middle = 0.5 * (np.asarray(origin) + tip) + rng.normal(0, 1.5, 3)
-            path = at(origin, tuple(middle), tuple(tip))
+            tip = _within(np.asarray(end) + rng.normal(0, 3.0, 3), origin)
+            middle = 0.5 * (origin + tip) + rng.normal(0, 1.5, 3)
+            path = at(origin, middle, tip)
             radii = r * width * np.array([1.15, 1.0, 0.7])
-            wall = np.array([WALL_MM, WALL_MM * 0.9, WALL_MM if walled else 0.0])
             tube_field(box, path, radii, into=lumen)
-            tube_field(box, path, radii + wall, into=outer)
+            tube_field(box, path, radii + WALL_MM * np.array([1.0, 0.9, thin_out]), into=outer)
+            ahead = (tip - origin) / np.linalg.norm(tip - origin)
+            for _ in range(CHILDREN):
+                start = middle + 0.8 * (tip - middle)
+                twig = at(start, _within(tip + CHILD_MM * (ahead + rng.normal(0, 0.45, 3)), tip))
+                thin = r * width * np.array([0.55, 0.3])
+                tube_field(box, twig, thin, into=lumen)
+                tube_field(box, twig, thin + TWIG_WALL_MM, into=outer)
     if plug is not None:
         lumen = np.minimum(lumen, -plug)
     return Airway(lumen, outer, np.maximum(main, left_main) + np.float32(WALL_MM))

@@ -36,6 +36,7 @@ class Anatomy:
         dome_depth: How far the posterior recess lies below the dome.
         heart: Centre of the heart ``(z, y, x)``.
         heart_size: Factor on the heart's radii.
+        junction: Half the thickness of the fat plate between the lungs in front of the heart.
         fat: Thickness of the fat under the skin.
         breasts: Size of the breasts, 0 for none.
         arms_down: Whether the arms lie beside the chest.
@@ -48,6 +49,7 @@ class Anatomy:
         field_of_view: Side of the square image.
         stomach_gas: Size of the gas bubble in the stomach, factor.
         colon_gas: Size of the gas in the splenic flexure, factor; 0 for none.
+        round_image: Whether the image is cut to a circle, as scanners reconstruct it.
         origin_lps: Where the template's zero lies in LPS ``(x, y, z)``.
     """
 
@@ -57,6 +59,7 @@ class Anatomy:
     dome_depth: float
     heart: tuple[float, float, float]
     heart_size: float
+    junction: float
     fat: float
     breasts: float
     arms_down: bool
@@ -69,6 +72,7 @@ class Anatomy:
     field_of_view: float
     stomach_gas: float
     colon_gas: float
+    round_image: bool
     origin_lps: tuple[float, float, float]
 
 
@@ -87,6 +91,7 @@ def draw_anatomy(rng: np.random.Generator) -> Anatomy:
         dome_depth=rng.uniform(62, 92),
         heart=(78 + rng.normal(0, 5), -24 + rng.normal(0, 4), 26 + rng.normal(0, 6)),
         heart_size=float(np.clip(rng.normal(1.0, 0.08), 0.84, 1.2)),
+        junction=rng.uniform(0.4, 6.0),
         fat=fat,
         breasts=breasts,
         arms_down=bool(rng.random() < 0.2),
@@ -99,5 +104,6 @@ def draw_anatomy(rng: np.random.Generator) -> Anatomy:
         field_of_view=float(np.clip(width + rng.uniform(-15, 40), 330, 440)),
         stomach_gas=rng.uniform(0.5, 1.3),
         colon_gas=rng.uniform(0.6, 1.3) if rng.random() < 0.6 else 0.0,
+        round_image=bool(rng.random() < 0.4),
         origin_lps=(rng.uniform(-20, 20), rng.uniform(-20, 20) + 100, rng.uniform(-400, 0)),
     )

@@ -65,11 +65,12 @@ def random_field(rng: np.random.Generator, box: Box, length_mm: float) -> Floats
         length_mm: Distance over which neighbouring values go together, mm.
     """
     extent = [s * (n - 1) for s, n in zip(box.step, box.shape, strict=True)]
-    lattice_shape = tuple(round(e / length_mm) + 4 for e in extent)
+    spacing = length_mm / 2.0  # two lattice points a length, smoothed, so that linear interpolation leaves no creases
+    lattice_shape = tuple(round(e / spacing) + 4 for e in extent)
     lattice = rng.standard_normal(lattice_shape, dtype=np.float32)
-    lattice = ndimage.gaussian_filter(lattice, 0.6, mode="nearest")
+    lattice = ndimage.gaussian_filter(lattice, 1.1, mode="nearest")
     lattice = (lattice - lattice.mean()) / lattice.std()
-    lattice_box = Box(box.start, (length_mm, length_mm, length_mm), lattice.shape)
+    lattice_box = Box(box.start, (spacing, spacing, spacing), lattice.shape)
     return resample_separable(lattice, lattice_box, box)
 
 

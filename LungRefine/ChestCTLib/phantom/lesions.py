@@ -1,10 +1,10 @@
 """Lesions after DeepSC-COVID's findings 1 to 4: how many, how large, how dense, how near the pleura.
 
 The paper's figures: COVID-19 has 4.4 lesions on average, lesion/lung volume 14.3 % (over 12 % in more than half of the
-scans), a wide span of sizes, one HU peak between -960 and -600, and 62.4 % of the lesion volume in the periphery. CAP has
-1.7 lesions, 4.4 % (over 12 % in 5 % of the scans), long upright shapes, two HU peaks (-970..-580 and -70..140), 24.5 %.
-Its equation 1 leaves the peripheral thickness open; at 10 mm an evenly scattered lesion would have about 40 %, between
-the two.
+scans), a wide span of sizes, one HU peak between -960 and -600, and 62.4 % of the lesion volume in the periphery. CAP
+has 1.7 lesions, 4.4 % (over 12 % in 5 % of the scans), long upright shapes, two HU peaks (-970 to -580 and -70 to 140),
+and 24.5 % in the periphery. Its equation 1 leaves the peripheral thickness open; at 10 mm an evenly scattered lesion
+would have some 45 %, between the two.
 """
 
 from __future__ import annotations
@@ -20,7 +20,11 @@ from ChestCTLib.phantom.fields import Box, Floats, random_field
 from ChestCTLib.phantom.settings import Diagnosis
 
 PERIPHERY_MM = 10.0  # peripheral thickness the shares below are made for
-GAP_MM = 7.0  # free lung between two lesions, so that they stay two on coarse grids
+GAP_MM = 8.0  # free lung between two lesions, so that they stay two on coarse grids
+SMALLEST_ML = 1.5  # a smaller lesion would vanish on an 8 mm grid
+GLASS_EDGE_MM = 5.0  # width over which ground glass fades into the lung
+CORE_EDGE_MM = 3.0  # consolidation ends more sharply
+WARPS = (0.24, 0.12, 0.0)  # roughness of a lesion's outline, tried until it stays one piece
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,7 @@ class LesionPlan:
         upright: How much longer than wide a lesion is.
         consolidated: Mean share of consolidation.
         ground_glass_hu: Mean density of ground glass.
+        solid_hu: Lowest and highest density of consolidation; often incomplete in COVID-19, so without a second peak.
     """
 
     counts: tuple[float, ...]
@@ -46,15 +51,32 @@ class LesionPlan:
     upright: float
     consolidated: float
     ground_glass_hu: float
+    solid_hu: tuple[float, float]
 
 
 PLANS: dict[Diagnosis, LesionPlan] = {
-    # mean of the counts 4.4
     "covid": LesionPlan(
-        (0.10, 0.14, 0.16, 0.17, 0.15, 0.11, 0.08, 0.05, 0.03, 0.01), 3.0, 0.143, 0.95, 0.62, 1.25, 0.07, -640.0
+        counts=(0.09, 0.13, 0.16, 0.17, 0.15, 0.12, 0.08, 0.05, 0.03, 0.02),  # 4.4 on average
+        ratio_shape=3.0,
+        ratio_mean=0.143,
+        size_spread=0.95,
+        peripheral=0.62,
+        upright=1.25,
+        consolidated=0.07,
+        ground_glass_hu=-685.0,
+        solid_hu=(-220.0, 45.0),
     ),
-    # mean of the counts 1.7
-    "cap": LesionPlan((0.52, 0.31, 0.12, 0.05), 1.5, 0.044, 0.35, 0.24, 1.7, 0.42, -690.0),
+    "cap": LesionPlan(
+        counts=(0.52, 0.31, 0.12, 0.05),  # 1.7 on average
+        ratio_shape=1.5,
+        ratio_mean=0.044,
+        size_spread=0.35,
+        peripheral=0.24,
+        upright=1.9,
+        consolidated=0.45,
+        ground_glass_hu=-690.0,
+        solid_hu=(10.0, 40.0),
+    ),
 }
 
 
@@ -111,7 +133,9 @@ def place_lesions(
     ratio = min(max(ratio, 0.004), 0.5)
     share = float(np.clip(stats.norm(plan.peripheral, 0.10).ppf(spread_quantile(seed, 2)), 0.05, 0.93))
     weights = np.exp(rng.normal(0.0, plan.size_spread, count))
-    volumes = np.maximum(weights / weights.sum() * ratio * lungs.sum(), 40.0)
+    voxel_ml = float(np.prod(box.step)) / 1000.0
+    volumes = np.maximum(weights / weights.sum() * ratio * lungs.sum(), SMALLEST_ML / voxel_ml)
+    sides = np.where(lungs, np.where(right > left, 1, 2), 0).astype(np.uint8)
 
     warp = random_field(rng, box, 22.0)
     detail = random_field(rng, box, 7.0)
@@ -119,8 +143,9 @@ def place_lesions(
     depth = np.full(box.shape, -20.0, dtype=np.float32)
     core = np.full(box.shape, -20.0, dtype=np.float32)
     ids = np.zeros(box.shape, dtype=np.uint16)
+    solid = np.zeros(box.shape, dtype=np.float32)
     for number, volume in enumerate(np.sort(volumes)[::-1], start=1):
-        grown = _grow(rng, plan, int(volume), share, free, distance, warp, detail, box)
+        grown = _grow(rng, plan, int(volume), share, np.where(free, sides, 0), distance, warp, detail, box)
         if grown is None:
             continue
         field, cut = grown
@@ -129,11 +154,13 @@ def place_lesions(
         _consolidate(rng, plan, mask, field, distance[cut], detail[cut], box, core[cut])
         reach = ndimage.distance_transform_edt(~mask, sampling=box.step)
         ids[cut][reach < GAP_MM / 2] = number
+        solid[cut][reach < GAP_MM / 2] = rng.uniform(*plan.solid_hu)
         free[cut][reach < GAP_MM] = False
-    z, y, x = box.open_axes()
-    ground_glass = plan.ground_glass_hu + 55.0 * warp + 35.0 * detail + 0.0 * z
-    solid = 25.0 + 12.0 * warp + 10.0 * detail
-    return Lesions(depth, core, ids, ground_glass.astype(np.float32), solid.astype(np.float32))
+    # patchy haze with thickened septa in it ("crazy paving")
+    septa = np.exp(-((random_field(rng, box, 4.5) / 0.35) ** 2)) * np.clip(0.4 + 0.6 * warp, 0.0, 1.0)
+    ground_glass = plan.ground_glass_hu - 25.0 + 55.0 * warp + 55.0 * detail + 150.0 * septa
+    solid += 10.0 * warp + 10.0 * detail
+    return Lesions(depth, core, ids, ground_glass.astype(np.float32), solid)
 
 
 def _grow(
@@ -141,28 +168,27 @@ def _grow(
     plan: LesionPlan,
     volume: int,
     share: float,
-    free: npt.NDArray[np.bool_],
+    free: npt.NDArray[np.uint8],
     distance: Floats,
     warp: Floats,
     detail: Floats,
     box: Box,
 ) -> tuple[Floats, tuple[slice, ...]] | None:
     """Grow one lesion of ``volume`` points around a random seed; its field and the part of the box it lies in."""
-    want_outer = rng.random() < share
-    pool = free & ((distance < 9.0) if want_outer else (distance > 14.0))
-    candidates = np.flatnonzero(pool)
+    near_border = rng.random() < share
+    candidates = np.flatnonzero((free > 0) & ((distance < 9.0) if near_border else (distance > 14.0)))
     if candidates.size == 0:
         candidates = np.flatnonzero(free)
     if candidates.size == 0:
         return None
-    back = np.unravel_index(rng.choice(candidates, min(4, candidates.size)), free.shape)
-    pick = int(np.argmax(back[1])) if plan.peripheral > 0.5 else 0  # COVID-19 prefers the back of the lung
-    seed = np.array([axis[pick] for axis in back])
+    drawn = np.unravel_index(rng.choice(candidates, min(4, candidates.size)), free.shape)
+    pick = int(np.argmax(drawn[1])) if plan.peripheral > 0.5 else 0  # COVID-19 prefers the back of the lung
+    seed = np.array([axis[pick] for axis in drawn])
     ball = (3.0 * volume / (4.0 * np.pi)) ** (1.0 / 3.0)
     reach = np.ceil(ball * np.array([2.2 * plan.upright, 2.6, 2.6])).astype(int) + 4
     low, high = np.maximum(seed - reach, 0), np.minimum(seed + reach + 1, free.shape)
     cut = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-    inside = free[cut]
+    inside = free[cut] == free[tuple(seed)]
     z, y, x = (np.arange(a, b, dtype=np.float32) - s for a, b, s in zip(low, high, seed, strict=True))
     stretch = np.exp(rng.normal(0, 0.18, 3))
     radial = np.sqrt(
@@ -170,32 +196,45 @@ def _grow(
         + (y[None, :, None] / stretch[1]) ** 2
         + (x[None, None, :] / stretch[2]) ** 2
     )
-    cost = radial / ball + 0.22 * warp[cut] + 0.08 * detail[cut]
-    outer = distance[cut] < PERIPHERY_MM
-    goal = share
-    low_w, high_w = -0.12, 0.12  # cost a millimetre of distance from the pleura
-    volume = min(volume, int(inside.sum()))
-    for _ in range(9):
-        weight = 0.5 * (low_w + high_w)
-        total = np.where(inside, cost + weight * np.minimum(distance[cut], 30.0), np.inf).astype(np.float32)
-        level = np.partition(total[inside], volume - 1)[volume - 1]
-        taken = total <= level
-        if outer[taken].mean() > goal:
-            high_w = weight
-        else:
-            low_w = weight
-    labels, pieces = ndimage.label(taken, structure=np.ones((3, 3, 3)))
-    if pieces > 1:
+    volume = min(volume, int(0.8 * inside.sum()))
+    for roughness in WARPS:
+        cost = radial / ball + roughness * (warp[cut] + 0.4 * detail[cut])
+        total, level = _reach_share(cost, inside, distance[cut], volume, share)
+        taken = inside & (total <= level)
+        labels, _ = ndimage.label(taken, structure=np.ones((3, 3, 3)))
         sizes = np.bincount(labels.ravel())[1:]
         taken = labels == int(np.argmax(sizes)) + 1
+        if sizes.max() > 0.92 * volume:
+            break
     step = float(np.mean(box.step))
-    field = np.where(taken | ~inside, (level - total) * ball * step, -3.0 * step)
+    field = np.where(taken | (total > level), (level - total) * ball * step, -step)  # other pieces go
     # beyond the lung's own border the field goes on, so that the lesion reaches the pleura on any grid
     field = np.where(inside, field, -1.5)
     near = ndimage.distance_transform_edt(~taken, sampling=box.step) < 2.5 * step
     lung_side = distance[cut] <= 0
     field = np.where(near & lung_side, 1.0, field)
     return np.clip(field, -20.0, 20.0).astype(np.float32), cut
+
+
+def _reach_share(
+    cost: Floats, inside: npt.NDArray[np.bool_], distance: Floats, volume: int, share: float
+) -> tuple[Floats, float]:
+    """Weigh the distance from the border so that the ``volume`` cheapest points have ``share`` of them near it.
+
+    Returns:
+        The total cost and the level below which a point belongs to the lesion.
+    """
+    base, depth = cost[inside], np.minimum(distance[inside], 30.0)
+    outer = depth < PERIPHERY_MM
+    low, high = -0.12, 0.12  # cost of a millimetre of distance from the border
+    for _ in range(9):
+        weight = 0.5 * (low + high)
+        total = base + np.float32(weight) * depth
+        level = float(np.partition(total, volume - 1)[volume - 1])
+        low, high = (low, weight) if outer[total <= level].mean() > share else (weight, high)
+    whole = np.full(cost.shape, np.inf, dtype=np.float32)
+    whole[inside] = total
+    return whole, level
 
 
 def _consolidate(
@@ -222,5 +261,5 @@ def _consolidate(
     if values.size < 20 or share < 0.01:
         return
     level = np.quantile(values, 1.0 - min(share, 0.9))
-    new = np.clip((rank - level) * 14.0, -20, 20)
+    new = np.clip((rank - level) * 20.0, -20, 20)
     np.maximum(core, np.where(mask, new, -20.0).astype(np.float32), out=core)

@@ -8,7 +8,7 @@ from scipy import ndimage
 from ChestCTLib.phantom.airway import build_airway
 from ChestCTLib.phantom.anatomy import Anatomy, draw_anatomy
 from ChestCTLib.phantom.fields import Box, Floats, linear_step, random_field
-from ChestCTLib.phantom.lesions import Lesions, place_lesions
+from ChestCTLib.phantom.lesions import CORE_EDGE_MM, GLASS_EDGE_MM, Lesions, place_lesions
 from ChestCTLib.phantom.settings import Phantom, PhantomSettings
 from ChestCTLib.phantom.target import TargetGrid
 from ChestCTLib.phantom.thorax import BLOOD_HU, Thorax, build_thorax
@@ -18,7 +18,11 @@ from ChestCTLib.volume import CTVolume
 
 LOW_MM = (-62.0, 0.0, 0.0)  # template height where the scan begins
 HEIGHT_MM = 338.0
-MODEL_STEP_MM = 2.0
+MODEL_STEP_MM = 2.0  # anatomy is smooth; a finer box only costs time
+COARSEST_MODEL_STEP_MM = 4.0  # for coarse grids
+VESSEL_TIP_MM = 0.65  # finer vessels are not seen on CT
+VESSEL_ROOT_MM = 7.5
+SHOULDER_MM = 205.0  # template height from which the shoulders make the image noisier
 SLAB_VOXELS = 6_000_000
 AIRWAY_AIR_HU = -990.0
 LOWEST_HU, HIGHEST_HU = -1024, 3071
@@ -49,13 +53,13 @@ def make_phantom(
     low = np.array([LOW_MM[0] * anatomy.scale[0], 8.0 - side / 2, -side / 2])
     high = np.array([(LOW_MM[0] + HEIGHT_MM) * anatomy.scale[0], 8.0 + side / 2, side / 2])
     target = TargetGrid.of(settings, low, high)
-    step = float(np.clip(np.mean(settings.spacing_mm), MODEL_STEP_MM, 3.0))
+    step = float(np.clip(np.mean(settings.spacing_mm), MODEL_STEP_MM, COARSEST_MODEL_STEP_MM))
     box = Box.covering(tuple(low), tuple(high), step)
 
     progress(0.0, "building the chest")
     thorax = build_thorax(anatomy, streams[1], box)
     raise_if_cancelled(cancelled)
-    airway = build_airway(anatomy, streams[2], box, settings.closed_airway)
+    airway = build_airway(anatomy, streams[2], np.maximum(thorax.right, thorax.left), box, settings.closed_airway)
     right = np.minimum(thorax.right, -airway.main)
     left = np.minimum(thorax.left, -airway.main)
     progress(0.25, "growing lesions")
@@ -103,7 +107,9 @@ def make_phantom(
         wall = linear_step(outer, pixel)
         scan += wall * (35.0 - scan) * (outer > lumen + 0.2)
         scan += linear_step(lumen, pixel) * (AIRWAY_AIR_HU - scan)
-        scan += _noise(np.random.default_rng([settings.seed, 99, first]), scan.shape, noise)
+        scan += _noise(np.random.default_rng([settings.seed, 99, first]), slab.box, noise, anatomy)
+        if anatomy.round_image:
+            scan[:, _outside_circle(shape[1], shape[2])] = LOWEST_HU
         hu[cut] = np.clip(np.rint(scan), LOWEST_HU, HIGHEST_HU)
         air[cut] = (lumen > 0) & ~inside
         vessels[cut] = inside & (vessel > 0.5)
@@ -127,9 +133,9 @@ def _vessel_trees(rng: np.random.Generator, thorax: Thorax, right: Floats, left:
     """An artery and a vein tree for each lung."""
     trees = []
     for root, lung in zip(thorax.hila, (right, left), strict=True):
-        for shift, count in ((np.array([0.0, 0.0, 0.0]), 420), (np.array([-14.0, -6.0, 0.0]), 380)):
+        for shift, count in ((np.array([0.0, 0.0, 0.0]), 700), (np.array([-14.0, -6.0, 0.0]), 600)):
             targets = scatter_inside(rng, lung, box, 4.0, count)
-            trees.append(grow_tree(rng, root + shift, targets, 0.62, 7.0))
+            trees.append(grow_tree(rng, root + shift, targets, VESSEL_TIP_MM, VESSEL_ROOT_MM))
     return trees
 
 
@@ -162,29 +168,40 @@ def _draw_lesions(
     kinds[mask] = 1
     kinds[mask & (core > 0)] = 2
     ids[mask] = slab.sample_nearest(lesions.ids, box)[mask]
-    glass = linear_step(depth, 5.0)
+    glass = linear_step(depth, GLASS_EDGE_MM)
     parenchyma = parenchyma + glass * (np.maximum(slab.sample(lesions.ground_glass, box), parenchyma + 60) - parenchyma)
-    solid = linear_step(core, 4.0) * (glass > 0)
+    solid = linear_step(core, CORE_EDGE_MM) * (glass > 0)
     return parenchyma + solid * (slab.sample(lesions.solid, box) - parenchyma)
 
 
-def _noise(rng: np.random.Generator, shape: tuple[int, ...], deviation: float) -> Floats:
-    """Scanner noise: correlated over about a pixel within the slice."""
-    white = rng.standard_normal(shape, dtype=np.float32)
+def _noise(rng: np.random.Generator, box: Box, deviation: float, anatomy: Anatomy) -> Floats:
+    """Scanner noise: correlated over about a pixel within the slice, with streaks from shoulder to shoulder."""
+    white = rng.standard_normal(box.shape, dtype=np.float32)
     smooth = ndimage.gaussian_filter(white, (0, 0.7, 0.7), mode="wrap", truncate=2.0)
-    return smooth * np.float32(deviation / max(float(smooth.std()), 1e-6))
+    smooth *= np.float32(deviation / max(float(smooth.std()), 1e-6))
+    shoulders = np.clip((box.axis(0) / anatomy.scale[0] - SHOULDER_MM) / 30.0, 0.0, 1.0)
+    for index in np.flatnonzero(shoulders > 0):
+        streaks = ndimage.gaussian_filter(white[index], (0.6, 14.0), mode="nearest")
+        streaks *= 1.2 * deviation / max(float(streaks.std()), 1e-6)
+        smooth[index] += shoulders[index] * (0.3 * smooth[index] + streaks)
+    return smooth
+
+
+def _outside_circle(rows: int, columns: int) -> np.ndarray:
+    y, x = np.ogrid[:rows, :columns]
+    return (2 * y / (rows - 1) - 1) ** 2 + (2 * x / (columns - 1) - 1) ** 2 > 1
 
 
 def _one_number_a_piece(ids: np.ndarray, kinds: np.ndarray) -> np.ndarray:
-    """Number the 26-connected pieces; specks of a lesion cut off by the grid are taken out of both arrays."""
-    labels, pieces = ndimage.label(kinds > 0, structure=np.ones((3, 3, 3)))
-    sizes = np.bincount(labels.ravel(), minlength=pieces + 1)
-    out = np.zeros(pieces + 1, dtype=np.uint16)
+    """Number the lesions from 1 on; what the grid cut off from a lesion's largest piece leaves both arrays."""
+    result = np.zeros_like(ids)
     number = 0
-    for piece in range(1, pieces + 1):
-        if sizes[piece] >= max(4, 0.02 * sizes[1:].max()):
-            number += 1
-            out[piece] = number
-    result = out[labels]
+    for value, box in enumerate(ndimage.find_objects(ids), start=1):
+        if box is None:
+            continue
+        pieces, _ = ndimage.label(ids[box] == value, structure=np.ones((3, 3, 3)))
+        largest = int(np.argmax(np.bincount(pieces.ravel())[1:])) + 1
+        number += 1
+        result[box][pieces == largest] = number
     kinds[result == 0] = 0
     return result

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 from scipy.interpolate import PchipInterpolator
 
 from ChestCTLib.phantom.anatomy import Anatomy
@@ -24,11 +25,14 @@ MUSCLE_HU = 52.0
 BLOOD_HU = 42.0
 LIVER_HU = 58.0
 SKIN_MM = 2.0
+RIB_PITCH_MM = 24.5
+RIB_SLOPE = 0.62  # how far a rib falls for every mm it runs forward
+JUNCTION_X = 2.0  # where the two lungs come nearest to each other
 
 # Template profiles over height z, mm: inner chest wall and skin as superellipses: half width A, half depth B, centre y
 INNER_Z = (-90, -20, 40, 100, 150, 190, 220, 243, 258, 268)
-INNER_A = (124, 132, 131, 125, 115, 98, 80, 60, 38, 8)
-INNER_B = (78, 86, 88, 86, 79, 65, 50, 37, 23, 5)
+INNER_A = (124, 132, 131, 125, 115, 99, 84, 67, 50, 14)
+INNER_B = (78, 86, 88, 86, 79, 65, 51, 40, 30, 8)
 INNER_Y = (4, 2, 0, 0, 4, 13, 21, 27, 31, 33)
 SKIN_Z = (-90, -20, 40, 100, 150, 190, 225, 250, 275)
 SKIN_A = (158, 162, 164, 166, 171, 181, 186, 176, 150)
@@ -56,7 +60,7 @@ class Thorax:
     hila: npt.NDArray[np.float64]
 
 
-def _profile(z: Floats, heights: tuple[int, ...], values: tuple[int, ...]) -> Floats:
+def _profile(z: Floats, heights: tuple[float, ...], values: tuple[float, ...]) -> Floats:
     return PchipInterpolator(heights, values)(np.clip(z, heights[0], heights[-1])).astype(np.float32)
 
 
@@ -81,6 +85,11 @@ def _dome(
     surface = (height - drop).astype(np.float32)
     slope_y, slope_x = np.gradient(surface[0], step)
     return surface, (1.0 / np.sqrt(1.0 + slope_y**2 + slope_x**2)).astype(np.float32)[None]
+
+
+def _rib_phase(z: Floats, y: Floats) -> Floats:
+    """Where a point lies between one rib space (0) and the next (1); the middle of a rib is 0.5."""
+    return (((z - RIB_SLOPE * (y - 20.0)) / RIB_PITCH_MM) % 1.0).astype(np.float32)
 
 
 def _points(*points: tuple[float, float, float]) -> npt.NDArray[np.float64]:
@@ -117,20 +126,22 @@ def build_thorax(anatomy: Anatomy, rng: np.random.Generator, body_box: Box) -> T
     skin += 2.0 * rough
     inner += 1.2 * rough + 0.4 * fine
 
+    # the lung bulges a little between the ribs
+    inner += 0.9 * np.cos(2 * np.pi * _rib_phase(z, y)).astype(np.float32)
+
     mediastinum, organs = _mediastinum(anatomy, box, rough, fine)
     domes = _domes(anatomy, box, rough)
 
-    # --- lungs -------------------------------------------------------------------------------------------------------
     sides = []
     for sign, (surface, factor) in zip((-1.0, 1.0), domes, strict=True):
         lung = np.minimum(inner - 1.5, -mediastinum)
         lung = np.minimum(lung, (z - surface + 1.5 * rough) * factor)
-        sides.append(np.minimum(lung, np.float32(sign) * x - 1.5))
+        sides.append(np.minimum(lung, np.float32(sign) * (x - JUNCTION_X) - 0.7))
     right, left = sides
 
-    # --- tissue ------------------------------------------------------------------------------------------------------
     tissue = np.full(box.shape, AIR_HU, dtype=np.float32)
     _table(anatomy, box, skin, tissue)
+    _blanket(box, skin, tissue, rough, fine)
     _breasts(anatomy, box, skin, tissue, fine)
     body = skin > 0
     tissue[body] = FAT_HU
@@ -147,6 +158,7 @@ def build_thorax(anatomy: Anatomy, rng: np.random.Generator, body_box: Box) -> T
     tissue[(inner > -2.5) & (inner <= 0.5) & (z > -40)] = 30.0
     _bones(box, inner, skin, tissue, fine)
 
+    tissue = ndimage.gaussian_filter(tissue, 0.6)  # partial volume: takes the steps off the painted borders
     hila = _points((150.0, 14.0, -46.0), (154.0, 20.0, 48.0)) * np.asarray(scale)
     return Thorax(body_box, tissue, right, left, hila)
 
@@ -201,10 +213,10 @@ def _mediastinum(anatomy: Anatomy, box: Box, rough: Floats, fine: Floats) -> tup
     thyroid = tube_field(box, _points((262, 12, 16), (240, 10, 12)), np.array([10, 4.0]), into=thyroid)
 
     # the fat plate between the lungs: thin in front and behind the heart, wide at the thoracic inlet
-    front = _profile(z, (-90, 60, 110, 165, 205, 235, 275), (34, 22, 5, 5, 18, 30, 44))
+    front = _profile(z, (-90, 60, 110, 165, 205, 235, 275), (34, 22, anatomy.junction, anatomy.junction, 18, 30, 44))
     back = _profile(z, (-90, 60, 110, 165, 205, 235, 275), (24, 14, 13, 16, 18, 26, 42))
     blend = 1.0 / (1.0 + np.exp(-(y - 5.0) / 10.0))
-    plate = (front * (1 - blend) + back * blend) - np.abs(x - 2.0) + 0.0 * z
+    plate = (front * (1 - blend) + back * blend) - np.abs(x - JUNCTION_X)
     airway_coat = tube_field(box, _points((275, 20, 0), (166, 27, 2)), np.array([14, 14.5]))
     airway_coat = tube_field(box, _points((166, 27, 2), (150, 21, -30)), np.array([13, 11.0]), into=airway_coat)
     airway_coat = tube_field(box, _points((166, 27, 2), (150, 26, 36)), np.array([13, 10.0]), into=airway_coat)
@@ -300,10 +312,7 @@ def _bones(box: Box, inner: Floats, skin: Floats, tissue: Floats, fine: Floats) 
     z, y, x = box.open_axes()
     outside = -inner
     # ribs run down from the spine to the front; in the unrolled wall they are bands of constant z + slope * y
-    ramp = z - 0.62 * (y - 20.0)
-    pitch = 24.5
-    phase = (ramp / pitch) % 1.0
-    across = (phase - 0.5) * pitch
+    across = (_rib_phase(z, y) - 0.5) * RIB_PITCH_MM
     rib = 1.0 - np.sqrt(((outside - 7.5) / 4.6) ** 2 + (across / 7.2) ** 2)
     rib = np.where((z < 262) & (np.abs(x) > 16), rib, -1.0)
     cartilage = y < -58
@@ -365,6 +374,15 @@ def _breasts(anatomy: Anatomy, box: Box, skin: Floats, tissue: Floats, fine: Flo
         tissue[breast > 0] = FAT_HU
         tissue[(breast > 0) & (breast < SKIN_MM)] = 20.0
         tissue[(breast > 9) & (fine > 0.2)] = 25.0
+
+
+def _blanket(box: Box, skin: Floats, tissue: Floats, rough: Floats, fine: Floats) -> None:
+    """Paint the folds of a blanket over the patient."""
+    _, y, _ = box.open_axes()
+    sheet = np.abs(skin + 16.0 + 9.0 * rough + 5.0 * fine)
+    tissue[(sheet < 1.0) & (y < 10)] = -860.0
+    second = np.abs(skin + 30.0 - 14.0 * rough + 6.0 * fine)
+    tissue[(second < 0.9) & (y < -10)] = -900.0
 
 
 def _table(anatomy: Anatomy, box: Box, skin: Floats, tissue: Floats) -> None:
