@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from ChestCTLib.case_report import CaseReport, Picture, Section
+from ChestCTLib.errors import CancelledError, ChestCTError
 from ChestCTLib.grid import CanonicalView, canonical
 from ChestCTLib.manifest import make_manifest, volume_sha256
 from ChestCTLib.models import ModelCard, find_model
@@ -24,7 +25,7 @@ from ChestCTLib.progress import CancelCheck, Progress, never_cancelled, no_progr
 from ChestCTLib.reporting.pictures import axial_mosaic, frontal_projection, three_planes
 from ChestCTLib.volume import CTVolume
 from COVIDMTLLib.case_files import Case
-from COVIDMTLLib.case_settings import CaseSettings
+from COVIDMTLLib.case_settings import CaseSettings, Part
 from LesionSegLib.segment import segment_lesions
 from LesionSegLib.settings import LesionSettings
 from LungRefineLib.lung_section import lung_section
@@ -33,6 +34,10 @@ from LungRefineLib.settings import LungSettings
 
 log = logging.getLogger(__name__)
 
+Mask = npt.NDArray[np.uint8]
+_MakeSection: TypeAlias = Callable[["_Draft", Mask, Mask, Progress, CancelCheck], Section]
+
+SHIPPED_MAP_CLASSIFIER = "intensity-map-small"
 OUTLINE_COLORS = "Right lung outlined in blue, left lung in green"
 LESION_COLORS = "ground glass filled in yellow, consolidation in red"
 
@@ -105,16 +110,84 @@ def run_case(
         draft.sections.append(_overview_section(canonical(volume), lungs, lesions))
         draft.sections.append(lung_section(volume, lung_result))
 
+    for number, (name, title, make) in enumerate(_OPTIONAL_PARTS):
+        raise_if_cancelled(cancelled)
+        start = 0.45 + 0.5 * number / len(_OPTIONAL_PARTS)
+        progress(start, title)
+        if name in settings.without:
+            continue
+        with draft.timed(name):
+            reach = part(progress, start, start + 0.5 / len(_OPTIONAL_PARTS))
+            draft.sections.append(_attempt(name, title, make, draft, lungs, lesions, reach, cancelled))
+
+    used = {"case": settings, "lungs": lung_settings, "lesions": lesion_settings}
     report = CaseReport(
         case_id=f"case-{volume_sha256(volume)[:8]}",
         sections=tuple(draft.sections),
         warnings=tuple(dict.fromkeys(draft.warnings)),
         provenance=make_manifest(
-            volume, settings, _device_name(settings), settings.seed, tuple(draft.models), draft.seconds
+            volume, used, _device_name(settings), settings.seed, tuple(draft.models), draft.seconds
         ),
     )
     progress(1.0, "Done")
     return Case(volume, lungs, lung_result.airway, lesions, report, draft.maps, draft.texts)
+
+
+def _attempt(
+    name: str,
+    title: str,
+    make: _MakeSection,
+    draft: _Draft,
+    lungs: Mask,
+    lesions: Mask,
+    progress: Progress,
+    cancelled: CancelCheck,
+) -> Section:
+    """A later part of the case, or a section that says why it is missing; the case does not fall with it."""
+    key = name.replace("-", "_")
+    try:
+        return make(draft, lungs, lesions, progress, cancelled)
+    except CancelledError:
+        raise
+    except ChestCTError as error:
+        return Section(key, title, not_available=str(error))
+    except MemoryError:
+        return Section(key, title, not_available="The computer ran out of memory.")
+    except Exception as error:
+        log.exception("%s failed", title)
+        return Section(key, title, not_available=f"It failed unexpectedly ({type(error).__name__}: {error}).")
+
+
+def _network_section(draft: _Draft, lungs: Mask, lesions: Mask, progress: Progress, cancelled: CancelCheck) -> Section:
+    from COVIDMTLLib.assessment import classify_volume
+    from COVIDMTLLib.network_section import network_section
+
+    found = classify_volume(draft.volume, lungs, draft.settings.device, progress=progress, cancelled=cancelled)
+    draft.models.append(find_model(found.model_id))
+    draft.warnings += found.warnings
+    draft.maps.update({f"cam_{task.task}": task.cam for task in found.tasks.values()})
+    return network_section(draft.volume, lungs, found)
+
+
+def _intensity_map_section(
+    draft: _Draft, lungs: Mask, lesions: Mask, progress: Progress, cancelled: CancelCheck
+) -> Section:
+    from COVIDMTLLib.intensity_map.files import classify
+    from COVIDMTLLib.intensity_map.map import decompose, project
+    from COVIDMTLLib.intensity_map.section import intensity_map_section, map_csv
+
+    found = project(draft.volume)
+    prediction, why = classify(found, SHIPPED_MAP_CLASSIFIER, draft.settings.device, must=False)
+    if prediction is not None:
+        draft.models.append(find_model(SHIPPED_MAP_CLASSIFIER))
+    draft.texts["intensity_map.csv"] = map_csv(found)
+    return intensity_map_section(found, decompose(draft.volume, lungs, lesions), prediction, why)
+
+
+_OPTIONAL_PARTS: tuple[tuple[Part, str, _MakeSection], ...] = (
+    ("network", "Multitask network", _network_section),
+    ("intensity-map", "Intensity map", _intensity_map_section),
+)
 
 
 def _overview_section(view: CanonicalView, lungs: npt.NDArray[np.uint8], lesions: npt.NDArray[np.uint8]) -> Section:

@@ -23,6 +23,8 @@ WINDOW_HU = (-1350.0, 150.0)  # lung window: level -600, width 1500
 DPI = 110
 INK, GROUND = "#e8edf2", "#0d1117"  # on black, as in a reading room
 FILL_ALPHA = 0.45
+PLANES = ("axial", "coronal", "sagittal")
+HEAT_SHOWN_FROM = 0.25  # of the map's maximum: weaker activation would only veil the scan
 MOSAIC_COLUMNS, MOSAIC_ROWS = 6, 3
 
 Mask = npt.NDArray[np.uint8]
@@ -51,15 +53,54 @@ def three_planes(
         PNG bytes.
     """
     point = at if at is not None else focus(lungs, lesions, hu.shape)
-    names = ("axial", "coronal", "sagittal")
     sizes = [_plane_size(hu.shape, spacing_mm, axis) for axis in range(3)]
     title_inches = 0.45
     figure = _figure(13.0, 13.0 / sum(w / h for w, h in sizes) + title_inches)
     axes = figure.subplots(1, 3, gridspec_kw={"width_ratios": [w / h for w, h in sizes]})
-    for axis, (ax, name) in enumerate(zip(axes, names, strict=True)):
+    for axis, (ax, name) in enumerate(zip(axes, PLANES, strict=True)):
         _draw_plane(ax, hu, spacing_mm, axis, point[axis], lungs, lesions, fill)
         ax.set_title(f"{name}, slice {point[axis] + 1} of {hu.shape[axis]}", color=INK, fontsize=10)
         _mark_sides(ax, axis)
+    return png_bytes(figure)
+
+
+def heat_planes(
+    hu: npt.NDArray[np.int16],
+    spacing_mm: Spacing,
+    heat: npt.NDArray[np.float32],
+    lungs: Mask | None = None,
+    label: str = "activation",
+) -> bytes:
+    """Three planes through the hottest place of a map, the map as colour over the scan.
+
+    Args:
+        hu: ``[z, y, x]`` on canonical axes, HU.
+        spacing_mm: (z, y, x), mm.
+        heat: float32 on the same grid, in [0, 1]; below :data:`HEAT_SHOWN_FROM` the scan shows through alone.
+        lungs: Lung labels to outline.
+        label: What the colours mean.
+
+    Returns:
+        PNG bytes with a colour bar.
+    """
+    point = np.unravel_index(int(heat.argmax()), heat.shape) if heat.any() else focus(lungs, None, hu.shape)
+    sizes = [_plane_size(hu.shape, spacing_mm, axis) for axis in range(3)]
+    figure = _figure(13.0, 12.4 / sum(w / h for w, h in sizes) + 0.45)
+    axes = figure.subplots(1, 3, gridspec_kw={"width_ratios": [w / h for w, h in sizes]})
+    painted = []
+    for axis, (ax, name) in enumerate(zip(axes, PLANES, strict=True)):
+        rows, columns = [i for i in range(3) if i != axis]
+        _draw_plane(ax, hu, spacing_mm, axis, int(point[axis]), lungs, None)
+        plane = _plane(heat, axis, int(point[axis]))
+        shown = np.ma.masked_less(plane, HEAT_SHOWN_FROM)
+        painted.append(
+            ax.imshow(shown, cmap="inferno", vmin=0, vmax=1, alpha=0.5, aspect=spacing_mm[rows] / spacing_mm[columns])
+        )
+        ax.set_title(f"{name}, slice {int(point[axis]) + 1} of {hu.shape[axis]}", color=INK, fontsize=10)
+        _mark_sides(ax, axis)
+    bar = figure.colorbar(painted[0], ax=list(axes), fraction=0.02, pad=0.01)
+    bar.set_label(f"{label} [0 to 1]", color=INK)
+    bar.ax.tick_params(colors=INK)
     return png_bytes(figure)
 
 
