@@ -71,6 +71,7 @@ def segment_lesions(
         return LesionResult(np.zeros(volume.shape, np.uint8), settings.method, None, (warning,))
     view = canonical(volume)
     hu, inside, spacing = view.volume.hu, view.apply(lungs), view.volume.spacing_mm
+    warnings: tuple[str, ...] = ()
     if settings.method != HU_BANDS:
         try:
             found = _by_network(hu, inside, spacing, settings, progress, cancelled)
@@ -79,8 +80,6 @@ def segment_lesions(
             if settings.method != SHIPPED_NETWORK:  # asked for by name: no other method in its place
                 raise
             warnings = (f"{error} HU bands were used instead.",)
-    else:
-        warnings = ()
     found = segment_hu_bands(hu, inside, spacing, settings.hu_bands, progress, cancelled)
     return LesionResult(view.restore(found), HU_BANDS, None, warnings)
 

@@ -1,0 +1,19 @@
+"""What the lesion tests share: a phantom with known lesions, made once."""
+
+from __future__ import annotations
+
+import pytest
+
+from ChestCTLib.phantom import Phantom, PhantomSettings, make_phantom
+
+
+@pytest.fixture(scope="session")
+def covid_phantom() -> Phantom:
+    """A chest with COVID-19-like lesions on a coarse grid."""
+    return make_phantom(PhantomSettings(seed=3, diagnosis="covid", spacing_mm=(4.0, 2.5, 2.5)))
+
+
+@pytest.fixture(scope="session")
+def healthy_phantom() -> Phantom:
+    """A chest without lesions on a coarse grid."""
+    return make_phantom(PhantomSettings(seed=4, diagnosis="none", spacing_mm=(4.0, 2.5, 2.5)))
