@@ -11,6 +11,7 @@ import typer
 
 from COVIDMTLApp.commands.intensity_map import evaluate_intensity_map, intensity_map, train_intensity_map
 from COVIDMTLApp.commands.models import models
+from COVIDMTLApp.commands.mtl import evaluate_mtl, reproduce_ablation, train_mtl, train_single
 from COVIDMTLApp.commands.phantom import phantom
 from COVIDMTLApp.commands.run import run
 from COVIDMTLApp.console import ProgressStyle, set_style
@@ -48,6 +49,10 @@ app.add_typer(evaluate, name="evaluate")
 app.add_typer(reproduce, name="reproduce")
 train.command("intensity-map")(train_intensity_map)
 evaluate.command("intensity-map")(evaluate_intensity_map)
+train.command("mtl")(train_mtl)
+train.command("single")(train_single)
+evaluate.command("mtl")(evaluate_mtl)
+reproduce.command("ablation")(reproduce_ablation)
 
 
 def main() -> None:

@@ -32,6 +32,7 @@ class NetworkSettings:
         pools: Which of SqueezeNet3D's three pools are used.
         n_features: Lung features for the auxiliary network; 0 for volume only.
         shift: How Shift3D draws, where there is one.
+        transferred: The trunk is frozen, the tasks have new fully connected layers (Section 5.4).
     """
 
     architecture: Architecture = "covid-mtl"
@@ -40,6 +41,7 @@ class NetworkSettings:
     pools: tuple[bool, bool, bool] = (True, True, True)
     n_features: int = 0
     shift: ShiftSettings = field(default_factory=ShiftSettings)
+    transferred: bool = False
 
     def __post_init__(self) -> None:
         if self.architecture not in get_args(Architecture):
@@ -85,4 +87,4 @@ def build_network(settings: NetworkSettings) -> nn.Module:
         trunk = SqueezeNet3D(TrunkSettings(settings.width, settings.pools))
     else:
         trunk = ShiftNet3D(TrunkSettings(settings.width, settings.pools, settings.shift))
-    return MultitaskNetwork(trunk, tasks, settings.n_features)
+    return MultitaskNetwork(trunk, tasks, settings.n_features, settings.transferred)

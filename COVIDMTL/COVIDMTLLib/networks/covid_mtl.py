@@ -12,6 +12,7 @@ from COVIDMTLLib.networks.decovnet import DeCoVNet, ProgressiveClassifier
 from COVIDMTLLib.networks.feature_network import N_AUXILIARY, AuxiliaryNetwork
 from COVIDMTLLib.networks.initialise import he_initialise
 from COVIDMTLLib.networks.resnet3d import ResNet3D
+from COVIDMTLLib.networks.shift3d import Shift3D
 from COVIDMTLLib.networks.squeezenet3d import SqueezeNet3D
 from COVIDMTLLib.tasks import TASKS, Task
 
@@ -84,24 +85,44 @@ class MultitaskNetwork(nn.Module):
         trunk: The shared convolutions.
         tasks: The tasks.
         n_features: Number of lung features for the auxiliary network; 0 for volume only.
+        transferred: New fully connected layers for each task over a trunk that learns no more (Section 5.4). The
+            trunk's Shift3D still shifts in training.
 
     Raises:
-        InputError: Features were asked for with a trunk whose classifier takes none.
+        InputError: Features were asked for with heads that take none.
     """
 
-    def __init__(self, trunk: Trunk, tasks: Sequence[Task] = TASKS, n_features: int = 0) -> None:
+    def __init__(
+        self, trunk: Trunk, tasks: Sequence[Task] = TASKS, n_features: int = 0, transferred: bool = False
+    ) -> None:
         super().__init__()
         self.trunk = trunk
+        self.transferred = transferred
         self.auxiliary = AuxiliaryNetwork(n_features) if n_features else None
-        if isinstance(trunk, DeCoVNet):
-            if n_features:
-                raise InputError(f"DeCoVNet takes no lung features, {n_features} were given.", "Use volumes only.")
-            layers: dict[str, nn.Module] = {t.name: ProgressiveLayers(trunk.n_out, t.n_classes) for t in tasks}
+        layers: dict[str, nn.Module]
+        if n_features and (transferred or isinstance(trunk, DeCoVNet)):
+            raise InputError(f"This network takes no lung features, {n_features} were given.", "Use volumes only.")
+        if transferred:
+            layers = {t.name: TransferLayers(trunk.n_out, t.n_classes) for t in tasks}
+        elif isinstance(trunk, DeCoVNet):
+            layers = {t.name: ProgressiveLayers(trunk.n_out, t.n_classes) for t in tasks}
         else:
             joined = N_AUXILIARY if n_features else 0
             layers = {t.name: TaskLayers(trunk.n_out, t.n_classes, joined) for t in tasks}
         self.tasks = nn.ModuleDict(layers)
         he_initialise(self)
+        if transferred:
+            self.trunk.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> MultitaskNetwork:
+        """Switch to training; a frozen trunk's norms keep their statistics, its Shift3D follows."""
+        super().train(mode)
+        if self.transferred:
+            self.trunk.eval()
+            for module in self.trunk.modules():
+                if isinstance(module, Shift3D):
+                    module.train(mode)
+        return self
 
     def forward(self, volume: Tensor, features: Tensor | None = None) -> dict[str, Tensor]:
         """Logits by task name.

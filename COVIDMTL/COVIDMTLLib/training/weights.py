@@ -36,7 +36,7 @@ def export_network(trained: TrainedNetwork, card: ModelCard, folder: Path) -> Mo
     with atomic_folder(folder) as temporary:
         file = temporary / f"{card.id}.safetensors"
         save_file(_shipped(trained.network), str(file))
-        whole = replace(card, file=file.name, sha256=file_sha256(file), settings=_settings(trained))
+        whole = replace(card, file=file.name, sha256=file_sha256(file), settings=card.settings | _settings(trained))
         (temporary / f"{card.id}.json").write_text(card_text(whole), encoding="utf-8")
     return whole
 

@@ -7,13 +7,14 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import nn
+
 from ChestCTLib.errors import InputError
 from COVIDMTLLib.networks.build import NetworkSettings, build_network
 from COVIDMTLLib.networks.covid_mtl import MultitaskNetwork, TransferLayers
 from COVIDMTLLib.networks.feature_network import FeatureNetwork
 from COVIDMTLLib.networks.shift3d import Shift3D, ShiftSettings
 from COVIDMTLLib.networks.summary import paper_networks, summarise
-from torch import nn
 
 VOLUME_NETWORKS = ["covid-mtl", "shiftnet3d", "squeezenet3d", "resnet3d", "decovnet"]
 

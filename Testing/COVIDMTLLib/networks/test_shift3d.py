@@ -6,9 +6,10 @@ import math
 
 import pytest
 import torch
+from torch import nn
+
 from ChestCTLib.errors import InputError
 from COVIDMTLLib.networks.shift3d import Shift3D, Shifts, ShiftSettings, _gathered, shift_maps
-from torch import nn
 
 
 def literal(x, shifts, padding):
