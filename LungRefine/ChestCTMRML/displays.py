@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ChestCTMRML.layouts import CLASSICAL_VIEW
 from ChestCTMRML.segmentations import SURFACE
 
 LUNG_WINDOW_HU = 1500.0  # the usual lung window of chest CT
@@ -55,11 +56,9 @@ def show_segments(
     """
     if segmentation_node.GetDisplayNode() is None:
         segmentation_node.CreateDefaultDisplayNodes()
+    set_style(segmentation_node, style)
     display = segmentation_node.GetDisplayNode()
     modifying = display.StartModify()
-    display.SetVisibility(style is not LabelStyle.hidden)
-    display.SetVisibility2DFill(style in (LabelStyle.fill, LabelStyle.both))
-    display.SetVisibility2DOutline(style in (LabelStyle.outline, LabelStyle.both))
     display.SetOpacity2DFill(FILL_OPACITY)
     display.SetOpacity2DOutline(OUTLINE_OPACITY)
     display.SetOpacity3D(opacity_3d)
@@ -68,6 +67,57 @@ def show_segments(
     for view_id in view_ids:
         display.AddViewNodeID(view_id)
     display.EndModify(modifying)
+
+
+def set_style(segmentation_node: Any, style: LabelStyle) -> None:
+    """Set how a segmentation is drawn in slice views, and nothing else."""
+    display = segmentation_node.GetDisplayNode()
+    modifying = display.StartModify()
+    display.SetVisibility(style is not LabelStyle.hidden)
+    display.SetVisibility2DFill(style in (LabelStyle.fill, LabelStyle.both))
+    display.SetVisibility2DOutline(style in (LabelStyle.outline, LabelStyle.both))
+    display.EndModify(modifying)
+
+
+def color_all(segmentation_node: Any, color: tuple[float, float, float]) -> None:
+    """Give all segments one colour, so that two segmentations of the same organ can be told apart."""
+    segmentation = segmentation_node.GetSegmentation()
+    for index in range(segmentation.GetNumberOfSegments()):
+        segmentation.GetNthSegment(index).SetColor(*color)
+
+
+def show_side_by_side(scene: Any, refined_node: Any, classical_node: Any, apart: bool) -> None:
+    """Show the classical segmentation only in its own view and the refined one in all others, or both everywhere.
+
+    Args:
+        scene: The ``vtkMRMLScene``.
+        refined_node: Segmentation for the usual views.
+        classical_node: Segmentation for the view :data:`ChestCTMRML.layouts.CLASSICAL_VIEW`; may be None.
+        apart: Whether to part them.
+    """
+    own = scene.GetSingletonNode(CLASSICAL_VIEW, "vtkMRMLSliceNode")
+    views = [*nodes_of_class(scene, "vtkMRMLSliceNode"), *nodes_of_class(scene, "vtkMRMLViewNode")]
+    usual = [view.GetID() for view in views if view is not own]
+    for node, wanted in ((refined_node, usual), (classical_node, [own.GetID()] if own is not None else [])):
+        if node is None or node.GetDisplayNode() is None:
+            continue
+        display = node.GetDisplayNode()
+        modifying = display.StartModify()
+        display.RemoveAllViewNodeIDs()
+        for view_id in wanted if apart else []:
+            display.AddViewNodeID(view_id)
+        display.EndModify(modifying)
+    for composite in nodes_of_class(scene, "vtkMRMLSliceCompositeNode"):
+        composite.SetLinkedControl(apart)
+        composite.SetHotLinkedControl(apart)
+
+
+def show_in_tables_and_plots(scene: Any, table_node: Any, chart_node: Any) -> None:
+    """Show a table in every table view and a chart in every plot view; None leaves the views as they are."""
+    for view in nodes_of_class(scene, "vtkMRMLTableViewNode") if table_node is not None else ():
+        view.SetTableNodeID(table_node.GetID())
+    for view in nodes_of_class(scene, "vtkMRMLPlotViewNode") if chart_node is not None else ():
+        view.SetPlotChartNodeID(chart_node.GetID())
 
 
 def show_3d(segmentation_node: Any, shown: bool) -> None:
@@ -128,8 +178,9 @@ def _look_from_front(camera: Any, center: npt.NDArray[np.float64], diagonal: flo
 
 def center_of_labels(array: npt.NDArray[Any], ijk_to_ras: npt.NDArray[np.float64]) -> npt.NDArray[np.float64] | None:
     """World RAS position of the slice-wise largest part of a label array, to cut the views through; None if empty."""
-    where = array != 0
-    if not where.any():
+    if not array.any():
         return None
-    kji = [int(np.argmax(where.sum(axis=tuple(other for other in range(3) if other != axis)))) for axis in range(3)]
+    slices = [int(np.count_nonzero(plane)) for plane in array]
+    shadow = np.count_nonzero(array, axis=0)
+    kji = [int(np.argmax(slices)), int(np.argmax(shadow.sum(axis=1))), int(np.argmax(shadow.sum(axis=0)))]
     return (ijk_to_ras @ np.array([kji[2], kji[1], kji[0], 1.0]))[:3]

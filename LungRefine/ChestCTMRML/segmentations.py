@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,13 +17,15 @@ from vtk.util import numpy_support
 from ChestCTLib.errors import InputError
 from ChestCTLib.labels import Label
 from ChestCTMRML import terminology
-from ChestCTMRML.geometry import ijk_to_local_ras, local_to_world, matrix_from_array
+from ChestCTMRML.geometry import array_from_matrix, ijk_to_local_ras, local_to_world, matrix_from_array
 
 LABELMAP = "Binary labelmap"
 SURFACE = "Closed surface"
 FINGERPRINT_TAG = "COVIDMTL.Fingerprint"
 """Segment tag with what the project wrote, by which a later edit by hand is noticed."""
 CORNER_TOLERANCE_MM = 0.01  # scenes are saved as text with about six decimals; a voxel is far larger
+
+GRID_TOLERANCE = 1e-3  # voxels; far below half a voxel, far above what text in a scene file rounds away
 
 LabelArray = npt.NDArray[np.uint8]
 
@@ -92,6 +94,20 @@ def set_labels(
         InputError: The array lies on another grid.
         EditedSegmentsError: Segments were edited by hand and ``overwrite_edited`` is false; nothing was changed.
     """
+    for _ in set_labels_in_steps(segmentation_node, array, volume_node, labels, surfaces, overwrite_edited):
+        pass
+    return match_segments(segmentation_node, labels)
+
+
+def set_labels_in_steps(
+    segmentation_node: Any,
+    array: LabelArray,
+    volume_node: Any,
+    labels: Sequence[Label],
+    surfaces: Mapping[int, Any] | None = None,
+    overwrite_edited: bool = False,
+) -> Iterator[None]:
+    """:func:`set_labels` cut into steps of some 0.1 s, for a GUI that must stay alive."""
     dimensions = tuple(reversed(volume_node.GetImageData().GetDimensions()))
     if array.shape != dimensions:
         raise InputError(
@@ -102,15 +118,12 @@ def set_labels(
         raise EditedSegmentsError(edited)
     _adopt_grid(segmentation_node, volume_node)
 
+    yield
     image = _labelmap(array, ijk_to_local_ras(volume_node))
-    ids: dict[int, str] = {}
-    modifying = segmentation_node.StartModify()
-    try:
-        for label in labels:
-            ids[label.value] = _set_segment(segmentation_node, label, image, (surfaces or {}).get(label.value))
-    finally:
-        segmentation_node.EndModify(modifying)
-    return ids
+    yield
+    for label in labels:
+        _set_segment(segmentation_node, label, image, (surfaces or {}).get(label.value))
+        yield
 
 
 def labels_from_segmentation(
@@ -203,7 +216,7 @@ def _adopt_grid(segmentation_node: Any, volume_node: Any) -> None:
         segmentation_node.SetSourceRepresentationToBinaryLabelmap()
 
 
-def _set_segment(segmentation_node: Any, label: Label, image: Any, surface: Any) -> str:
+def _set_segment(segmentation_node: Any, label: Label, image: Any, surface: Any) -> None:
     segmentation = segmentation_node.GetSegmentation()
     id_ = match_segments(segmentation_node, [label]).get(label.value)
     is_new = id_ is None
@@ -221,7 +234,6 @@ def _set_segment(segmentation_node: Any, label: Label, image: Any, surface: Any)
         segmentation.AddSegment(segment, id_)
     placed = _placed(segment)
     segment.SetTag(FINGERPRINT_TAG, json.dumps(_fingerprint(placed)) if placed is not None else "")
-    return str(id_)
 
 
 def _labelmap(array: LabelArray, to_local_ras: npt.NDArray[np.float64]) -> Any:
@@ -237,14 +249,17 @@ def _labelmap(array: LabelArray, to_local_ras: npt.NDArray[np.float64]) -> Any:
 
 
 def _bounding_box(array: npt.NDArray[Any]) -> tuple[slice, ...] | None:
-    box = []
-    for axis in range(3):
-        others = tuple(other for other in range(3) if other != axis)
-        hits = np.flatnonzero(array.any(axis=others))
-        if hits.size == 0:
-            return None
-        box.append(slice(int(hits[0]), int(hits[-1]) + 1))
-    return tuple(box)
+    slices = np.flatnonzero(array.any(axis=(1, 2)))
+    if slices.size == 0:
+        return None
+    low, high = int(slices[0]), int(slices[-1]) + 1
+    shadow = np.any(array[low:high], axis=0)
+    rows, columns = np.flatnonzero(shadow.any(axis=1)), np.flatnonzero(shadow.any(axis=0))
+    return (
+        slice(low, high),
+        slice(int(rows[0]), int(rows[-1]) + 1),
+        slice(int(columns[0]), int(columns[-1]) + 1),
+    )
 
 
 def _placed(segment: Any) -> _Placed | None:
@@ -297,8 +312,11 @@ def _reference_image(volume_node: Any) -> Any:
 
 
 def _on_grid(segmentation_node: Any, segment_id: str, reference: Any, to_volume: Any) -> npt.NDArray[Any]:
-    source = slicer.vtkOrientedImageData()
     i, j, k = reference.GetDimensions()
+    pasted = _pasted(segmentation_node.GetSegmentation().GetSegment(segment_id), reference, to_volume, (k, j, i))
+    if pasted is not None:
+        return pasted
+    source = slicer.vtkOrientedImageData()
     if not segmentation_node.GetBinaryLabelmapRepresentation(segment_id, source) or source.IsEmpty():
         return np.zeros((k, j, i), dtype=np.uint8)
     out = slicer.vtkOrientedImageData()
@@ -306,3 +324,35 @@ def _on_grid(segmentation_node: Any, segment_id: str, reference: Any, to_volume:
         source, reference, out, False, False, to_volume
     )
     return numpy_support.vtk_to_numpy(out.GetPointData().GetScalars()).reshape(k, j, i)
+
+
+def _pasted(segment: Any, reference: Any, to_volume: Any, shape: tuple[int, int, int]) -> npt.NDArray[Any] | None:
+    """A segment whose voxels are the reference's own, copied without resampling; None for another grid."""
+    image = segment.GetRepresentation(LABELMAP)
+    if image is None:
+        return None
+    to_world, from_world = vtk.vtkMatrix4x4(), vtk.vtkMatrix4x4()
+    image.GetImageToWorldMatrix(to_world)
+    reference.GetImageToWorldMatrix(from_world)
+    shift = np.linalg.inv(array_from_matrix(from_world)) @ array_from_matrix(to_volume.GetMatrix())
+    shift = shift @ array_from_matrix(to_world)
+    rounded = np.rint(shift)
+    if not np.allclose(shift, rounded, rtol=0, atol=GRID_TOLERANCE) or not np.array_equal(rounded[:3, :3], np.eye(3)):
+        return None
+    out = np.zeros(shape, dtype=np.uint8)
+    i, j, k = image.GetDimensions()
+    scalars = image.GetPointData().GetScalars()
+    if scalars is None or min(i, j, k) < 1:
+        return out
+    mask = numpy_support.vtk_to_numpy(scalars).reshape(k, j, i) == segment.GetLabelValue()
+    extent = image.GetExtent()
+    target, source = [], []
+    for axis in (2, 1, 0):
+        first = extent[2 * axis] + int(rounded[axis, 3])
+        low, high = max(first, 0), min(first + mask.shape[2 - axis], shape[2 - axis])
+        if high <= low:
+            return out
+        target.append(slice(low, high))
+        source.append(slice(low - first, high - first))
+    out[tuple(target)] = mask[tuple(source)]
+    return out

@@ -5,7 +5,6 @@ Slicer's own conversion works on every voxel and stops the GUI for many seconds 
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -52,25 +51,6 @@ def surface(mask: npt.NDArray[Any], spacing_mm: tuple[float, float, float], ijk_
         to_fine[axis_ijk, axis_ijk] = factor
         to_fine[axis_ijk, 3] = -0.5 * factor - 0.5 + first_kji[2 - axis_ijk]
     return _contour(smooth, ijk_to_ras @ to_fine)
-
-
-def write_surface(polydata: Any, path: Path) -> None:
-    """Write a surface as binary ``.vtp``."""
-    writer = vtk.vtkXMLPolyDataWriter()
-    writer.SetFileName(str(path))
-    writer.SetInputData(polydata)
-    writer.SetDataModeToAppended()
-    writer.EncodeAppendedDataOff()
-    writer.SetCompressorTypeToNone()
-    writer.Write()
-
-
-def read_surface(path: Path) -> Any:
-    """Read a surface that :func:`write_surface` wrote."""
-    reader = vtk.vtkXMLPolyDataReader()
-    reader.SetFileName(str(path))
-    reader.Update()
-    return reader.GetOutput()
 
 
 def _contour(values: npt.NDArray[np.floating[Any]], to_ras: Matrix) -> Any:

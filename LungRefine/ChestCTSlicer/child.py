@@ -120,7 +120,8 @@ def _prepare(request: Request, item: Prepared) -> None:
     import SimpleITK as sitk
 
     from ChestCTMRML.geometry import LPS_FROM_RAS
-    from ChestCTMRML.surfaces import surface, write_surface
+    from ChestCTMRML.surface_files import write_surface
+    from ChestCTMRML.surfaces import surface
 
     image = sitk.ReadImage(item.labels)
     labels = sitk.GetArrayFromImage(image).astype(np.uint8)

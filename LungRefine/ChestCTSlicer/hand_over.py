@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ChestCTMRML.geometry import ijk_to_lps
-from ChestCTMRML.surfaces import read_surface
+from ChestCTMRML.surface_files import read_surface
 from ChestCTMRML.volumes import voxels
 
 BYTES_A_STEP = 16 * 1024 * 1024  # written to the page cache in some 10 ms

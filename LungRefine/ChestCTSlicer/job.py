@@ -47,6 +47,7 @@ class JobState(Enum):
     preparing = "preparing"
     running = "running"
     loading = "loading"
+    showing = "showing"
     done = "done"
     failed = "failed"
     cancelled = "cancelled"
@@ -80,14 +81,16 @@ class Work:
     Attributes:
         commands: Arguments of the ``covidmtl`` commands; file names are relative to the private folder.
         before: Writes the input files into the private folder.
-        after: Loads the results from the private folder; the only place where nodes are changed.
+        load: Reads the results from the private folder.
+        show: Puts them into the scene: the only place where nodes are changed, and too late to cancel.
         volume: Name of the CT file that ``before`` writes.
         prepared: Label files to make quickly readable.
     """
 
     commands: tuple[tuple[str, ...], ...]
     before: Steps
-    after: Steps
+    load: Steps
+    show: Callable[[], Iterator[None]]
     volume: str = ""
     prepared: tuple[Prepared, ...] = field(default=())
 
@@ -148,6 +151,8 @@ class Job:
             elif self.state is JobState.running:
                 self._watch()
             elif self.state is JobState.loading and self._advance():
+                self.state, self._steps = JobState.showing, self.work.show()
+            elif self.state is JobState.showing and self._advance():
                 self._end(JobState.done)
         except ChestCTError as error:
             self._fail(Failure(error.problem, error.remedy))
@@ -157,8 +162,11 @@ class Job:
         return not self.ended
 
     def cancel(self) -> None:
-        """End the child and its children and leave nothing; over within a second of polling."""
-        if self.ended:
+        """End the child and its children and leave nothing; over within a second of polling.
+
+        Once results are being shown it is too late: that takes less than a second and must not stop half-way.
+        """
+        if self.ended or self.state is JobState.showing:
             return
         if self._process is None or self._process.poll() is not None:
             self._end(JobState.cancelled)
@@ -239,7 +247,7 @@ class Job:
         else:
             self.state, self.step, self.fraction = JobState.loading, "Loading the result", 1.0 - LOADING_SHARE
             assert self._folder is not None
-            self._steps = self.work.after(self._folder)
+            self._steps = self.work.load(self._folder)
 
     def _read_lines(self) -> None:
         assert self._folder is not None

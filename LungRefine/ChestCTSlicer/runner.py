@@ -24,7 +24,7 @@ class JobRunner:
         self._on_ended = on_ended
         self._job: Job | None = None
         self._timer = qt.QTimer()
-        self._timer.setInterval(TICK_MS)
+        self._timer.interval = TICK_MS
         self._timer.timeout.connect(self._tick)
 
     @property

@@ -1,0 +1,90 @@
+"""Python packages the engine needs: looked for on Apply, installed only with consent, never at start-up."""
+
+from __future__ import annotations
+
+import importlib
+from importlib.util import find_spec
+
+import slicer
+
+from ChestCTLib.errors import MissingDependencyError
+
+ENGINE = {
+    "numpy": "numpy>=1.26",
+    "scipy": "scipy>=1.11",
+    "skimage": "scikit-image>=0.22",
+    "SimpleITK": "SimpleITK>=2.3",
+    "pydicom": "pydicom>=3.0",
+    "typer": "typer>=0.12",
+    "rich": "rich>=13",
+    "psutil": "psutil>=5.9",
+}
+"""What every command needs: import name -> requirement, as in pyproject.toml."""
+
+LEARNING = {"monai": "monai>=1.4", "safetensors": "safetensors>=0.4"}
+"""What networks need besides torch, which comes by way of the PyTorch extension."""
+
+
+def missing(packages: dict[str, str]) -> list[str]:
+    """The requirements among ``packages`` that cannot be imported."""
+    return [requirement for name, requirement in packages.items() if find_spec(name) is None]
+
+
+def ensure(packages: dict[str, str], requester: str) -> None:
+    """Install what is missing, after asking.
+
+    Args:
+        packages: Import name -> requirement.
+        requester: Name of the module that needs them, shown to the user.
+
+    Raises:
+        MissingDependencyError: Something is missing and was not installed: refused, failed, or in testing mode.
+    """
+    needed = missing(packages)
+    if not needed:
+        return
+    if not slicer.app.testingEnabled():
+        _install(needed, requester)
+        importlib.invalidate_caches()
+        needed = missing(packages)
+    if needed:
+        raise MissingDependencyError(
+            f"{requester} needs Python packages that are not installed: {', '.join(needed)}.",
+            "Press Apply again and allow the installation, or install them in Slicer's Python console: "
+            f"slicer.util.pip_install('{' '.join(needed)}')",
+        )
+
+
+def ensure_torch(requester: str) -> None:
+    """Install PyTorch by way of the PyTorch extension, after asking.
+
+    Raises:
+        MissingDependencyError: It is missing and was not installed.
+    """
+    if find_spec("torch") is not None:
+        return
+    try:
+        import PyTorchUtils
+    except ImportError:
+        raise MissingDependencyError(
+            f"{requester} needs PyTorch, and the extension “PyTorch” that installs it is not there.",
+            "Install the extension “PyTorch” in the Extensions Manager, restart Slicer and press Apply again.",
+        ) from None
+    if slicer.app.testingEnabled() or PyTorchUtils.PyTorchUtilsLogic().installTorch(askConfirmation=True) is None:
+        raise MissingDependencyError(
+            f"{requester} needs PyTorch, which is not installed.", "Press Apply again and allow the installation."
+        )
+
+
+def _install(needed: list[str], requester: str) -> None:
+    try:
+        from slicer import packaging
+    except ImportError:
+        packaging = None
+    if packaging is not None and hasattr(packaging, "pip_ensure"):
+        packaging.pip_ensure(needed, requester=requester)  # asks by itself
+        return
+    question = "{requester} needs these Python packages:\n\n{packages}\n\nInstall them from the internet now?"
+    text = question.format(requester=requester, packages="\n".join(needed))
+    if slicer.util.confirmOkCancelDisplay(text, windowTitle=requester):
+        slicer.util.pip_install(" ".join(f'"{requirement}"' for requirement in needed))
