@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from COVIDMTLApp.commands.compare import compare
 from COVIDMTLApp.commands.intensity_map import evaluate_intensity_map, intensity_map, train_intensity_map
 from COVIDMTLApp.commands.models import models
 from COVIDMTLApp.commands.mtl import evaluate_mtl, reproduce_ablation, train_mtl, train_single
@@ -39,6 +40,7 @@ app.command("run")(run)
 app.command("models")(models)
 app.command("phantom")(phantom)
 app.command("intensity-map")(intensity_map)
+app.command("compare")(compare)
 
 # Sub-commands of several rooms: add a line `train.command("name")(function)` and the like below.
 train = typer.Typer(help="Train a model on your own data.", no_args_is_help=True)

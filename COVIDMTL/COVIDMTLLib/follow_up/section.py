@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 from ChestCTLib.case_report import CaseReport, Column, Measure, Picture, Section, Status, Table
+from ChestCTLib.io.atomic import atomic_folder
+from ChestCTLib.manifest import library_versions, plain
+from ChestCTLib.reporting.files import write_views
 from ChestCTLib.zones import ZONES
-from COVIDMTLLib.follow_up.compare import FollowUp, RegionChange
+from COVIDMTLLib.follow_up.compare import FollowUp, FollowUpSettings, RegionChange
 from COVIDMTLLib.follow_up.pictures import COLORS, difference_picture
+from COVIDMTLLib.follow_up.time_point import TimePoint
 
 KEY = "follow_up"
 VOLUME_SOURCE = "lesion masks, each on its own scan's voxels"
@@ -25,15 +31,34 @@ SUMMARY_KEYS = (
 )
 
 
-def follow_up_report(found: FollowUp, case_id: str, provenance: dict[str, Any]) -> CaseReport:
-    """The comparison as a report.
+def write_follow_up(
+    found: FollowUp, points: tuple[TimePoint, TimePoint], settings: FollowUpSettings, folder: Path
+) -> CaseReport:
+    """Write the comparison as a report of its own, whole or not at all.
 
     Args:
         found: The comparison.
-        case_id: Neutral id.
-        provenance: What the numbers depend on.
+        points: The two time points.
+        settings: How they were compared.
+        folder: Where the report's views go.
+
+    Returns:
+        The report as written.
+
+    Raises:
+        OutputError: The folder cannot be written.
     """
-    return CaseReport(case_id, (follow_up_section(found),), found.warnings, provenance)
+    provenance = {
+        "made": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "inputs": [{"sha256": p.input_sha256, "spacing_zyx_mm": [round(s, 5) for s in p.spacing_mm]} for p in points],
+        "settings": plain(settings),
+        "versions": library_versions(),
+    }
+    names = "-".join(p.input_sha256[:8] or "unknown" for p in points)
+    report = CaseReport(f"follow-up-{names}", (follow_up_section(found),), found.warnings, provenance)
+    with atomic_folder(folder) as unfinished:
+        write_views(report, unfinished, SUMMARY_KEYS)
+    return report
 
 
 def follow_up_section(found: FollowUp) -> Section:

@@ -25,8 +25,8 @@ from COVIDMTLLib.intensity_map.classes import CLASS_KEYS, CLASS_OF_DIAGNOSIS, cl
 from COVIDMTLLib.intensity_map.map import Floats, IntensityMap, MapSettings, brightness, project
 from COVIDMTLLib.training.cases import PreparedCase, split_cases
 
-SLICE_MM = (2.5, 5.0)  # range the phantoms' slice distance is drawn from, mm
-IN_PLANE_MM = (2.0, 3.0)  # range of their pixels, mm: histograms need no finer ones
+SLICE_MM = (3.0, 5.0)  # range the phantoms' slice distance is drawn from, mm
+IN_PLANE_MM = (2.4, 3.2)  # range of their pixels, mm: histograms need no finer ones
 SPLIT_SHARES = (("train", 2 / 3), ("validation", 1 / 9), ("test", 2 / 9))
 COLUMNS = ("scan", "label")  # a table must have; patient, lungs, split may be there
 

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from ChestCTLib.errors import InputError
 
-REDUCTION = 16  # of rows and columns by the four poolings
+REDUCTION = 16  # of rows and columns by the stride and the three poolings
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,12 @@ class SmallMapNetwork(nn.Module):
         super().__init__()
         self.settings = settings
         layers: list[nn.Module] = []
-        for before, after in pairwise((1, *settings.channels)):
-            layers += [nn.Conv2d(before, after, 3, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU(inplace=True)]
-            layers.append(nn.MaxPool2d(2))
+        for number, (before, after) in enumerate(pairwise((1, *settings.channels))):
+            # the first convolution halves the map itself: full-size feature maps would be half of all the work
+            convolution = nn.Conv2d(before, after, 3, stride=1 if number else 2, padding=1, bias=False)
+            layers += [convolution, nn.BatchNorm2d(after), nn.ReLU(inplace=True)]
+            if number:
+                layers.append(nn.MaxPool2d(2))
         self.layers = nn.Sequential(*layers)
         self.n_features = settings.hidden
         # mean and maximum over the slices: a lesion in few slices shows in the maximum
