@@ -16,7 +16,8 @@ from ChestCTLib.io.hounsfield import AIR_HU
 AXES_TOLERANCE = 1e-2  # how far direction cosines of one stack may differ; exports round them to 2-6 digits
 SPACING_TOLERANCE = 1e-3  # mm, pixel spacing within a stack
 SAME_POSITION_MM = 0.01  # two slices nearer than this lie at one place
-REGULAR_TOLERANCE = 0.1  # of the slice distance: positions are rounded to 0.1 mm at 0.6 to 1.25 mm distance
+REGULAR_TOLERANCE = 0.1  # of the slice distance: how far slices may lie from an even grid
+ROUNDING_MM = 0.05  # on top of that: some exports round positions to 0.1 mm, at slice distances of 0.6 mm
 MAX_GAP_MM = 12.0  # interpolating over more than the thickest clinical slice (10 mm) would invent anatomy
 AXIAL_COSINE = 0.7  # of the slice normal with the body's axis: up to 45 degrees oblique
 SHIFT_TOLERANCE = 0.5  # pixels of in-plane drift over the whole stack that are left alone
@@ -185,7 +186,7 @@ def regular_grid(positions: npt.NDArray[np.float64]) -> Grid:
     gaps = np.diff(positions)
     step = float((positions[-1] - positions[0]) / (count - 1))
     even = positions[0] + step * np.arange(count)
-    if np.abs(positions - even).max() <= REGULAR_TOLERANCE * step:
+    if np.abs(positions - even).max() <= REGULAR_TOLERANCE * step + ROUNDING_MM:
         return Grid(step, even, True)
 
     step = float(np.median(gaps))

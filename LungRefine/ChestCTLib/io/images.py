@@ -32,7 +32,7 @@ class RawImage:
     """An image as its file holds it.
 
     Attributes:
-        values: ``[z, y, x]``, the file's own numbers.
+        values: ``[z, y, x]``, the file's own numbers; ``[z, y, x, layer]`` where layers were asked for and there are.
         ijk_to_lps: 4x4 affine.
         warnings: What is unusual about the file.
         tags: Text fields of the header (NRRD key/value pairs).
@@ -51,11 +51,12 @@ def suffix_of(path: Path) -> str:
     return next((double for double in doubles if name.endswith(double)), Path(name).suffix)
 
 
-def read_image(path: Path) -> RawImage:
+def read_image(path: Path, layers: bool = False) -> RawImage:
     """Read a three-dimensional image file.
 
     Args:
         path: NIfTI, NRRD or MetaImage.
+        layers: Accept several values per voxel, as Slicer stores segments that overlap.
 
     Returns:
         The numbers with their geometry in LPS.
@@ -81,7 +82,7 @@ def read_image(path: Path) -> RawImage:
             raise InputError(
                 f"The {suffix_of(path)} file cannot be read: {_reason(str(error))}.", "Copy or export the file again."
             ) from None
-    image = _three_dimensional(image)
+    image = _three_dimensional(image, layers)
     values = sitk.GetArrayFromImage(image)
     if not_finite is not None:
         values[not_finite.reshape(values.shape)] = np.nan
@@ -155,9 +156,9 @@ def quiet_itk() -> Iterator[None]:
         sitk.ProcessObject.SetGlobalWarningDisplay(shown)
 
 
-def _three_dimensional(image: sitk.Image) -> sitk.Image:
+def _three_dimensional(image: sitk.Image, layers: bool) -> sitk.Image:
     channels = image.GetNumberOfComponentsPerPixel()
-    if channels > 1:
+    if channels > 1 and not layers:
         raise NotAChestCTError(f"The image has {channels} values per voxel, a CT has one.", "Choose one volume.")
     if "complex" in image.GetPixelIDTypeAsString():
         raise NotAChestCTError("The image holds complex numbers, a CT does not.", "Choose another image.")

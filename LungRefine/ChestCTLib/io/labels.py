@@ -12,7 +12,7 @@ import numpy.typing as npt
 import SimpleITK as sitk
 
 from ChestCTLib.errors import InputError
-from ChestCTLib.io.images import GRID_TOLERANCE_VOXELS, image_on_grid, read_image, suffix_of, write_sitk
+from ChestCTLib.io.images import GRID_TOLERANCE_VOXELS, affine_of, image_on_grid, read_image, suffix_of, write_sitk
 from ChestCTLib.labels import Code, Label
 from ChestCTLib.volume import CTVolume
 
@@ -56,8 +56,9 @@ def read_labels(path: str | Path, like: CTVolume, labels: Sequence[Label] = ()) 
     Args:
         path: ``.nii.gz``, ``.nii``, ``.nrrd``, ``.mha`` or ``.seg.nrrd``.
         like: The scan.
-        labels: For a ``.seg.nrrd``: segments of these names get these labels' values, whatever number the file gave
-            them. Empty keeps the file's numbers.
+        labels: For a ``.seg.nrrd``: only segments of these names are kept and get these labels' values, whatever
+            number the file gave them; where they overlap, the later one wins. Empty, or where no name is known, keeps
+            the file's numbers.
 
     Returns:
         ``uint8`` mask ``[z, y, x]`` on the scan's grid.
@@ -70,7 +71,7 @@ def read_labels(path: str | Path, like: CTVolume, labels: Sequence[Label] = ()) 
         raise InputError(f"{source.name} does not exist or is not a file.", "Give a label map.")
     if source.stat().st_size == 0:
         raise InputError("The mask file is empty (0 bytes).", "Copy or export the file again.")
-    image = read_image(source)
+    image = read_image(source, layers=True)
     values = image.values
     if values.dtype.kind == "f":
         rounded = np.rint(values)
@@ -83,8 +84,12 @@ def read_labels(path: str | Path, like: CTVolume, labels: Sequence[Label] = ()) 
             "Give a label map.",
         )
     mask = values.astype(np.uint8)
-    if labels:
+    if labels and any(key.endswith("_LabelValue") for key in image.tags):
         mask = _renumber(mask, image.tags, labels)
+    if mask.ndim == 4:
+        raise InputError(
+            f"The mask has {mask.shape[3]} layers of overlapping segments.", "Say which segment names are wanted."
+        )
     return _onto_grid(mask, image.ijk_to_lps, like)
 
 
@@ -95,6 +100,7 @@ def _describe_segments(image: sitk.Image, array: npt.NDArray[Any], labels: Seque
         "Segmentation_MasterRepresentation": "Binary labelmap",  # Slicer before 5.2
         "Segmentation_SourceRepresentation": "Binary labelmap",
         "Segmentation_ReferenceImageExtentOffset": "0 0 0",
+        "Segmentation_ConversionParameters": f"Reference image geometry|{_slicer_geometry(image)}|&",
     }
     z, y, x = array.shape
     for number, label in enumerate(labels):
@@ -112,6 +118,14 @@ def _describe_segments(image: sitk.Image, array: npt.NDArray[Any], labels: Seque
         }
     for key, value in fields.items():
         image.SetMetaData(key, value)
+
+
+def _slicer_geometry(image: sitk.Image) -> str:
+    """The grid as Slicer writes it: the voxel-to-RAS matrix row by row, then the extent, joined by semicolons."""
+    to_ras = np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine_of(image)
+    x, y, z = image.GetSize()
+    numbers = [*to_ras.ravel(), 0, x - 1, 0, y - 1, 0, z - 1]
+    return "".join(f"{number:.15g};" for number in numbers)
 
 
 def terminology_entry(label: Label) -> str:
@@ -134,15 +148,20 @@ def terminology_entry(label: Label) -> str:
 
 
 def _renumber(mask: npt.NDArray[np.uint8], tags: dict[str, str], labels: Sequence[Label]) -> npt.NDArray[np.uint8]:
+    """Keep the segments whose names are known, with their labels' values; where none is known, keep the numbers."""
     wanted = {label.name.casefold(): label.value for label in labels}
-    table = np.arange(HIGHEST_LABEL + 1, dtype=np.uint8)
-    for key, name in tags.items():
-        match = re.fullmatch(r"Segment(\d+)_Name", key)
-        if match and name.casefold() in wanted:
-            stored = tags.get(f"Segment{match.group(1)}_LabelValue", "")
-            if stored.isdigit() and int(stored) <= HIGHEST_LABEL:
-                table[int(stored)] = wanted[name.casefold()]
-    return table[mask]
+    layers = mask if mask.ndim == 4 else mask[..., np.newaxis]
+    out = np.zeros(mask.shape[:3], dtype=np.uint8)
+    known = False
+    for number in range(HIGHEST_LABEL):
+        name = tags.get(f"Segment{number}_Name")
+        if name is None:
+            break
+        layer, stored = tags.get(f"Segment{number}_Layer", "0"), tags.get(f"Segment{number}_LabelValue", "")
+        if name.casefold() in wanted and stored.isdigit() and layer.isdigit() and int(layer) < layers.shape[3]:
+            out[layers[..., int(layer)] == int(stored)] = wanted[name.casefold()]
+            known = True
+    return out if known else mask
 
 
 def _onto_grid(

@@ -19,7 +19,7 @@ from skimage.filters import threshold_otsu
 from ChestCTLib.errors import InputError
 
 LUNG_HU = -850.0  # aerated lung at full inspiration
-TISSUE_HU = 40.0  # muscle and blood
+TISSUE_HU = 0.0  # everything bright together: fat near -100, muscle and blood near 40, some bone
 LOWEST_HU = -1024
 HIGHEST_HU = 600  # beyond soft tissue a lung window is saturated anyway
 SPLIT_HU = -420.0  # between lung and tissue: the classical method's threshold
