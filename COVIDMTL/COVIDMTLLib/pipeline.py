@@ -26,7 +26,9 @@ from ChestCTLib.reporting.pictures import axial_mosaic, frontal_projection, thre
 from ChestCTLib.volume import CTVolume
 from COVIDMTLLib.case_files import Case
 from COVIDMTLLib.case_settings import CaseSettings, Part
-from LesionSegLib.segment import segment_lesions
+from LesionSegLib.lesion_section import lesion_section
+from LesionSegLib.measures import measure_lesions
+from LesionSegLib.segment import LesionResult, segment_lesions
 from LesionSegLib.settings import LesionSettings
 from LungRefineLib.lung_section import lung_section
 from LungRefineLib.segmentation import segment_lungs
@@ -106,9 +108,12 @@ def run_case(
 
     progress(0.4, "Measures and pictures")
     lungs, lesions = lung_result.lungs, lesion_result.lesions
+    with draft.timed("measures"):
+        measured = measure_lesions(volume, lungs, lesions, cancelled=cancelled)
     with draft.timed("pictures"):
         draft.sections.append(_overview_section(canonical(volume), lungs, lesions))
         draft.sections.append(lung_section(volume, lung_result))
+        draft.sections.append(lesion_section(volume, lungs, lesions, measured, _lesion_source(lesion_result)))
 
     for number, (name, title, make) in enumerate(_OPTIONAL_PARTS):
         raise_if_cancelled(cancelled)
@@ -205,6 +210,13 @@ def _overview_section(view: CanonicalView, lungs: npt.NDArray[np.uint8], lesions
     else:
         pictures[0] = replace(pictures[0], title="Three planes through the lungs (no lesion found)")
     return Section("overview", "Overview", pictures=tuple(pictures))
+
+
+def _lesion_source(result: LesionResult) -> str:
+    if result.model_card_id is None:
+        return "HU bands (no learned weights)"
+    card = find_model(result.model_card_id)
+    return f"{card.title} (learned from: {card.evidence})"
 
 
 def _device_name(settings: CaseSettings) -> str:
