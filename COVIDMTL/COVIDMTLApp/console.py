@@ -19,6 +19,7 @@ from types import FrameType
 from typing import Any
 
 import typer
+
 from ChestCTLib.errors import CancelledError, ChestCTError
 from ChestCTLib.progress import CancelCheck, Progress, never_cancelled, no_progress
 

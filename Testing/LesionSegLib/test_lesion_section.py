@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from ChestCTLib.case_report import Status
 from ChestCTLib.phantom import Phantom, PhantomSettings, make_phantom
 from LesionSegLib.lesion_section import lesion_section

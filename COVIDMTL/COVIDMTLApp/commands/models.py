@@ -12,7 +12,6 @@ def models(
 ) -> None:
     """List the shipped models with what they learned from and how they measured."""
     from ChestCTLib.models import card_text, find_model, list_models
-
     from COVIDMTLApp import console
 
     with console.running("Models"):
