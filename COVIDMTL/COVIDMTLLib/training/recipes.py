@@ -41,13 +41,13 @@ class Recipe:
 RECIPES: dict[str, Recipe] = {
     # Section 5.1, for two GPUs and a table of cases
     "paper": Recipe("paper", NetworkSettings(), InputSettings(), TrainSettings()),
-    # Three eighths of the width and a single pool on a grid of 5 mm: class maps of 20 mm, under an hour on two cores
+    # A quarter of the width and a single pool on a grid of 5 mm: class maps of 20 mm, under an hour on two cores
     "phantom-cpu": Recipe(
         "phantom-cpu",
-        NetworkSettings(width=0.375, pools=(True, False, False)),
+        NetworkSettings(width=0.25, pools=(True, False, False)),
         InputSettings((5.0, 5.0, 5.0), (68, 44, 60)),
-        TrainSettings(epochs=24, batch=8, learning_rate=0.02, final_learning_rate=2e-4, clip_gradient=5.0),
-        phantoms=(260, 48, 80),
+        TrainSettings(epochs=16, batch=8, learning_rate=0.02, final_learning_rate=2e-4, clip_gradient=5.0),
+        phantoms=(160, 28, 80),
     ),
     # The paper's width on a grid of 2.5 mm, for an accelerator
     "phantom-gpu": Recipe(
