@@ -359,6 +359,13 @@ def two_series(export: Exporter) -> Path:
     return export.folder / "study"
 
 
+def larger_abdomen_beside(export: Exporter) -> Path:
+    hu = np.repeat(np.array(export.chest.hu[2:3]), 80, axis=0)  # one slice below the lungs, everywhere
+    hu[:, 0, 0] = np.arange(80)
+    export.of(hu).series(series=OTHER_SERIES)
+    return export.series()
+
+
 def coronal(export: Exporter) -> Path:
     """The same chest cut into coronal slices."""
     hu = np.ascontiguousarray(export.chest.hu[::-1].transpose(1, 0, 2))
@@ -513,6 +520,7 @@ TABLE = (
     Odd("the DICOMDIR itself", lambda e: with_scouts_and_reports(e) / "DICOMDIR", same=True),
     Odd("two nested series, the larger one", two_series, says=OTHER_SERIES, same=True),
     Odd("two nested series, the one asked for", two_series, series=SERIES, same=True),
+    Odd("a larger series of the abdomen beside", larger_abdomen_beside, says="passed over", same=True),
     Odd("a coronal reformat", coronal, says="not axial", same=True),
     Odd("a tilted gantry", lambda e: e.series(tilted), says="sheared by 15.0 degrees"),
     Odd(

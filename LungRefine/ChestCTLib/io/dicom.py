@@ -34,6 +34,7 @@ from ChestCTLib.progress import CancelCheck, Progress, never_cancelled, no_progr
 from ChestCTLib.volume import MIN_SLICES, CTVolume
 
 MAX_DECODERS = 4  # threads; decoding is bound by memory beyond that
+MAX_CANDIDATES = 4  # series tried, the largest first, until one shows a chest
 LISTED_SERIES = 8  # at most so many other series are named in a warning
 EXPORT_AGAIN = "Copy or export the series again."
 
@@ -46,7 +47,7 @@ def read_dicom(
     progress: Progress = no_progress,
     cancelled: CancelCheck = never_cancelled,
 ) -> CTVolume:
-    """Read the largest axial CT series below a folder, or the series asked for.
+    """Read the largest axial CT series below a folder that shows a chest, or the series asked for.
 
     Args:
         folder: Any nesting, other files among the images.
@@ -108,12 +109,23 @@ def _read(found: Scan, series_uid: str | None, progress: Progress, cancelled: Ca
             f"a chest CT volume has at least {MIN_SLICES}.",
             "Choose the folder of the complete axial series.",
         )
-    if not best.axial:
-        warnings.append("The slices are not axial: a reformatted series was read.")
-    others = [stack for stack in stacks[1:] if stack.places > 1]
-    if series_uid is None and others:
-        warnings.append(_list_others(best, others))
-    return _build(best, warnings, progress, cancelled)
+    candidates = [stack for stack in stacks[:MAX_CANDIDATES] if stack.places >= MIN_SLICES]
+    refusal: NotAChestCTError | None = None
+    for stack in candidates:
+        own = [*warnings]
+        if refusal is not None:
+            own.append(f"A larger series was passed over. {refusal.problem}")
+        if not stack.axial:
+            own.append("The slices are not axial: a reformatted series was read.")
+        others = [other for other in stacks if other is not stack and other.places > 1]
+        if series_uid is None and others:
+            own.append(_list_others(stack, others))
+        try:
+            return _build(stack, own, progress, cancelled)
+        except NotAChestCTError as error:
+            refusal = refusal or error
+    assert refusal is not None  # there was at least one candidate
+    raise refusal
 
 
 def _preference(stack: Stack) -> tuple[bool, int, bool, int, int]:
@@ -158,7 +170,7 @@ def _list_others(best: Stack, others: Sequence[Stack]) -> str:
 
     listed = "; ".join(describe(stack) for stack in others[:LISTED_SERIES])
     more = f"; and {len(others) - LISTED_SERIES} more" if len(others) > LISTED_SERIES else ""
-    return f"Of several CT series the largest axial one was read: {describe(best)}. Left out: {listed}{more}."
+    return f"Of several CT series the largest axial chest was read: {describe(best)}. Left out: {listed}{more}."
 
 
 def _build(stack: Stack, warnings: list[str], progress: Progress, cancelled: CancelCheck) -> CTVolume:

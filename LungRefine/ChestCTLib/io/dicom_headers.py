@@ -239,8 +239,8 @@ def _headers(
             for group in groups:
                 if group.get(name) not in (None, ""):
                     return group.get(name)
-                for element in group:
-                    if element.VR == "SQ" and element.value and "FunctionalGroups" not in element.keyword:
+                for element in group if group is not dataset else ():
+                    if element.VR == "SQ" and element.value:
                         value = element.value[0].get(name)
                         if value not in (None, ""):
                             return value
