@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydicom
 import pytest
 import SimpleITK as sitk
 from pydicom.uid import (
@@ -150,6 +151,14 @@ def head(export: Exporter) -> Path:
 def lower_slices(share: float) -> Callable[[Exporter], Path]:
     def make(export: Exporter) -> Path:
         return export.series(keep=range(int(len(export.chest.hu) * share)))
+
+    return make
+
+
+def upper_slices(share: float) -> Callable[[Exporter], Path]:
+    def make(export: Exporter) -> Path:
+        count = len(export.chest.hu)
+        return export.series(keep=range(count - int(count * share), count))
 
     return make
 
@@ -411,18 +420,27 @@ def run_length_encoded(dataset: Any, index: int) -> None:
     dataset.compress(RLELossless, generate_instance_uid=False)
 
 
-def lossless_jpeg(export: Exporter) -> Path:
+def compressed(kind: str) -> Callable[[Exporter], Path]:
     """Compressed by GDCM, as many archives keep their images."""
-    folder = export.series()
-    for path in folder.iterdir():
-        image = sitk.ReadImage(str(path))
-        writer = sitk.ImageFileWriter()
-        writer.SetFileName(str(path))
-        writer.KeepOriginalImageUIDOn()
-        writer.UseCompressionOn()
-        writer.SetCompressor("JPEG")
-        writer.Execute(image)
-    return folder
+
+    def make(export: Exporter) -> Path:
+        folder = export.series()
+        for path in folder.iterdir():
+            writer = sitk.ImageFileWriter()
+            writer.SetFileName(str(path))
+            writer.KeepOriginalImageUIDOn()
+            writer.UseCompressionOn()
+            writer.SetCompressor(kind)
+            writer.Execute(sitk.ReadImage(str(path)))
+            assert pydicom.dcmread(path, stop_before_pixels=True).file_meta.TransferSyntaxUID.is_compressed
+        return folder
+
+    return make
+
+
+def upper_case_name(export: Exporter) -> Path:
+    path = export.image("plain.nii.gz")
+    return path.rename(export.folder / "MUSTERMANN.NII.GZ")
 
 
 def without_preamble(export: Exporter) -> Path:
@@ -479,6 +497,7 @@ TABLE = (
     Odd("a head scan", head, NotAChestCTError, "head"),
     Odd("an abdomen", abdomen, NotAChestCTError, "no lungs"),
     Odd("an abdomen with the lung bases", lower_slices(0.38), NotAChestCTError, "abdomen"),
+    Odd("a neck with the lung tips", upper_slices(0.38), NotAChestCTError, "neck"),
     Odd("nothing but air", filled(-1000, np.int16), NotAChestCTError, "-1000"),
     Odd("nothing but NaN", filled(np.nan, np.float32), NotAChestCTError, "finite"),
     Odd("NaN inside the body", hole_of_nan, NotAChestCTError, "inside"),
@@ -539,6 +558,12 @@ TABLE = (
         says="head and feet",
         same=True,
     ),
+    Odd(
+        "one position for all slices",
+        lambda e: e.series(setting(ImagePositionPatient=[0.0, 0.0, 0.0])),
+        says="slice location",
+        same=True,
+    ),
     Odd("image numbers backwards", lambda e: e.series(reversed_numbers), same=True),
     Odd("one file of a series", lambda e: sorted(e.series().iterdir())[9], same=True),
     Odd("no suffixes", lambda e: e.series(suffix=""), same=True),
@@ -561,7 +586,9 @@ TABLE = (
     Odd("NIfTI of int32", lambda e: e.image("M.nii.gz", e.chest.hu.astype(np.int32)), same=True),
     Odd("NIfTI of float64", lambda e: e.image("M.nii", e.chest.hu.astype(np.float64)), same=True),
     Odd("run-length encoded DICOM", lambda e: e.series(run_length_encoded), same=True),
-    Odd("lossless JPEG DICOM", lossless_jpeg, same=True),
+    Odd("lossless JPEG DICOM", compressed("JPEG"), same=True),
+    Odd("JPEG 2000 DICOM", compressed("JPEG2000"), same=True),
+    Odd("a NIfTI in capitals", upper_case_name, same=True),
     Odd("NRRD in right-anterior-superior", nrrd_right_anterior_superior, same=True),
     Odd("sagittal NIfTI, flipped", turned(1, 2, 0), same=True),
     Odd("coronal NIfTI, flipped", turned(0, 2, 1), same=True),

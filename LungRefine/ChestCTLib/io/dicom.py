@@ -302,6 +302,7 @@ def _fit(hu: npt.NDArray[Any], header: SliceHeader) -> npt.NDArray[np.int16]:
     limits = np.iinfo(np.int16)
     fitted = np.clip(np.rint(hu) if hu.dtype.kind == "f" else hu, limits.min, limits.max).astype(np.int16)
     if header.padding is not None:
-        ends = sorted(value * header.slope + (header.intercept or 0.0) for value in header.padding)
-        padding_to_air(fitted, ends[0], ends[1])
+        ends = np.array(header.padding) * header.slope + (header.intercept or 0.0)
+        low, high = np.clip(np.sort(ends), limits.min, limits.max)
+        padding_to_air(fitted, float(low), float(high))
     return fitted

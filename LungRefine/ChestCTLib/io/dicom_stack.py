@@ -137,7 +137,9 @@ def _arrange(slices: Sequence[SliceHeader]) -> Stack:
 def _points(slices: Sequence[SliceHeader], normal: Vector, warnings: list[str]) -> npt.NDArray[np.float64]:
     positions = [header.position for header in slices]
     if all(position is not None for position in positions):
-        return np.array(positions, dtype=np.float64)
+        points = np.array(positions, dtype=np.float64)
+        if len(points) == 1 or np.ptp(points, axis=0).max() > SAME_POSITION_MM:
+            return points  # an export that repeats one position for all slices is as good as none
     locations = [header.location for header in slices]
     if all(location is not None for location in locations) and len(set(locations)) > 1:
         warnings.append("The images state no position: the slices are ordered by slice location.")

@@ -46,8 +46,8 @@ def clean_hounsfield(values: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int16], l
         hu = np.maximum(values, np.int16(AIR_HU))
     else:
         limits = np.iinfo(np.int16)
-        shifted = np.rint(values) if values.dtype.kind == "f" else values.astype(np.int64)
-        hu = np.clip(shifted - offset, AIR_HU, limits.max).astype(np.int16)
+        whole = np.rint(values) if values.dtype.kind == "f" else values
+        hu = (np.clip(whole, AIR_HU + offset, limits.max).astype(np.int32) - offset).astype(np.int16)
     return hu, warnings
 
 

@@ -50,21 +50,28 @@ def read_volume(
     source = Path(path).expanduser()
     raise_if_cancelled(cancelled)
     progress(0.0, "Reading the scan")
-    if not source.exists():
-        raise InputError(f"{source.name} does not exist.", f"Give a {READABLE}.")
-    if source.is_dir():
-        volume = _read_folder(source, series_uid, progress, cancelled)
-    elif suffix_of(source) == ".zip":
-        _refuse_empty(source)
-        with unpacked(source, cancelled) as folder:
-            volume = _read_folder(folder, series_uid, part(progress, 0.2, 1.0), cancelled)
-    else:
-        volume = _read_file(source, series_uid, progress, cancelled)
+    try:
+        volume = _read(source, series_uid, progress, cancelled)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise InputError(f"The scan cannot be read: {reason}.", "Check that you may read it, and the disk.") from None
     volume = replace(volume, warnings=(*volume.warnings, *cut_off_lungs(volume.hu, volume.ijk_to_lps)))
     for warning in volume.warnings:
         logger.warning("%s", warning)
     progress(1.0, "Scan read")
     return volume
+
+
+def _read(source: Path, series_uid: str | None, progress: Progress, cancelled: CancelCheck) -> CTVolume:
+    if not source.exists():
+        raise InputError(f"{source.name} does not exist.", f"Give a {READABLE}.")
+    if source.is_dir():
+        return _read_folder(source, series_uid, progress, cancelled)
+    if suffix_of(source) == ".zip":
+        _refuse_empty(source)
+        with unpacked(source, cancelled) as folder:
+            return _read_folder(folder, series_uid, part(progress, 0.2, 1.0), cancelled)
+    return _read_file(source, series_uid, progress, cancelled)
 
 
 def _read_folder(folder: Path, series_uid: str | None, progress: Progress, cancelled: CancelCheck) -> CTVolume:
