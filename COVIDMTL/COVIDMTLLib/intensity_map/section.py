@@ -31,12 +31,11 @@ def intensity_map_section(
         prediction: What the classifier says, if there is one.
         why_no_prediction: Why there is none.
     """
-    inside = "inside the lungs" if found.masked else "of the whole scan"
     pictures = [
         Picture(
             "map",
             "Intensity map",
-            f"Each row is the histogram of one axial slice {inside}, head at the top. {COLORS}",
+            f"Each row is the histogram of one axial slice {_where(found)}, head at the top. {COLORS}",
             map_picture(found),
         )
     ]
@@ -46,8 +45,8 @@ def intensity_map_section(
             Picture(
                 "parts",
                 "Parts of the intensity map",
-                "The map as the sum of lung without lesion, ground glass and consolidation, in the same colours; "
-                "below, what each adds to the histogram of all slices.",
+                f"The map {_where(decomposition.whole)} as the sum of lung without lesion, ground glass and "
+                "consolidation, in the same colours; below, what each adds to the histogram of all slices.",
                 decomposition_picture(decomposition),
             )
         )
@@ -71,6 +70,10 @@ def map_csv(found: IntensityMap) -> str:
     for number, row in enumerate(found.counts, start=1):
         stream.write(f"{number}," + ",".join(map(str, row.tolist())) + "\n")
     return stream.getvalue()
+
+
+def _where(found: IntensityMap) -> str:
+    return "inside the lungs" if found.masked else "of the whole scan"
 
 
 def _share_measures(decomposition: Decomposition) -> list[Measure]:
