@@ -163,10 +163,17 @@ def upper_slices(share: float) -> Callable[[Exporter], Path]:
     return make
 
 
+def without_lungs(export: Exporter, count: int) -> np.ndarray:
+    """One slice below the diaphragm everywhere, the lungs' lowest corners filled."""
+    section = np.array(export.chest.hu[2])
+    section[74:86, 44:80] = np.maximum(section[74:86, 44:80], 40)
+    hu = np.repeat(section[None], count, axis=0)
+    hu[:, 0, 0] = np.arange(count) - 1000  # no two slices alike
+    return hu
+
+
 def abdomen(export: Exporter) -> Path:
-    hu = np.array(export.chest.hu[:30])
-    hu[:] = hu[2]  # below the lungs everywhere
-    return export.image("Mustermann.nii.gz", hu)
+    return export.image("Mustermann.nii.gz", without_lungs(export, 30))
 
 
 def filled(value: float, dtype: Any) -> Callable[[Exporter], Path]:
@@ -369,9 +376,7 @@ def two_series(export: Exporter) -> Path:
 
 
 def larger_abdomen_beside(export: Exporter) -> Path:
-    hu = np.repeat(np.array(export.chest.hu[2:3]), 80, axis=0)  # one slice below the lungs, everywhere
-    hu[:, 0, 0] = np.arange(80)
-    export.of(hu).series(series=OTHER_SERIES)
+    export.of(without_lungs(export, 80)).series(series=OTHER_SERIES)
     return export.series()
 
 
