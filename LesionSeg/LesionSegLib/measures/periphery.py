@@ -1,0 +1,69 @@
+"""Peripheral lesion ratio (DeepSC-COVID, equation 1) and its whole curve, from one distance transform a slice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from ChestCTLib.progress import CancelCheck, never_cancelled, raise_if_cancelled
+
+TOLERANCE_MM = 1e-4  # a border exactly as far as the radius counts as reached, whatever the rounding
+
+
+def border_distance_mm(
+    lungs: npt.NDArray[np.bool_],
+    lesions: npt.NDArray[np.bool_],
+    spacing_mm: tuple[float, float],
+    cancelled: CancelCheck = never_cancelled,
+) -> npt.NDArray[np.float64]:
+    """Distance of every lesion voxel to the nearest voxel outside the lungs in its own slice.
+
+    A disc of radius sigma erodes a voxel away exactly when this distance is at most sigma, so one transform answers
+    every sigma. What lies beyond the image counts as outside the lungs.
+
+    Args:
+        lungs: ``[z, y, x]``, slices axial.
+        lesions: Same grid; voxels outside the lungs have distance 0.
+        spacing_mm: In-plane spacing ``(y, x)``, mm.
+        cancelled: Asked at every slice.
+
+    Returns:
+        Distances in mm, one a lesion voxel, in the order of ``np.nonzero(lesions)``; empty without lesions.
+    """
+    distances = []
+    for lung, lesion in zip(lungs, lesions, strict=True):
+        if not lesion.any():
+            continue
+        raise_if_cancelled(cancelled)
+        rows, columns = (np.flatnonzero((lung | lesion).any(axis=axis)) for axis in (1, 0))
+        box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+        padded = np.pad(lung[box], 1)
+        distance = ndimage.distance_transform_edt(padded, sampling=spacing_mm)[1:-1, 1:-1]
+        distances.append(distance[lesion[box]])
+    return np.concatenate(distances) if distances else np.empty(0)
+
+
+def peripheral_percent(distances_mm: npt.NDArray[np.float64], sigma_mm: float) -> float | None:
+    """Peripheral lesion ratio: lesion within U - E(U, sigma) over all lesion, %; None without lesions.
+
+    Args:
+        distances_mm: As :func:`border_distance_mm` gives them.
+        sigma_mm: Peripheral thickness, mm.
+    """
+    return peripheral_curve(distances_mm, [sigma_mm])[0] if distances_mm.size else None
+
+
+def peripheral_curve(distances_mm: npt.NDArray[np.float64], sigmas_mm: Sequence[float]) -> tuple[float, ...]:
+    """Peripheral lesion ratio at many thicknesses at once, %; empty without lesions.
+
+    Args:
+        distances_mm: As :func:`border_distance_mm` gives them.
+        sigmas_mm: Peripheral thicknesses, mm. At 0 nothing is eroded, so the ratio is 0.
+    """
+    if not distances_mm.size:
+        return ()
+    inside = np.searchsorted(np.sort(distances_mm), np.asarray(sigmas_mm) + TOLERANCE_MM, side="right")
+    return tuple(float(100.0 * n / distances_mm.size) for n in inside)
