@@ -3,8 +3,6 @@
 The module file is a shell: the work is done by ``covidmtl lungs`` in a child process, see ``ChestCTSlicer.job``.
 """
 
-from __future__ import annotations
-
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
@@ -31,6 +29,7 @@ from ChestCTSlicer.lung_work import ORGAN_LABELS, LungRequest, lung_work, result
 from ChestCTSlicer.runner import JobRunner
 
 PERCENT = 100
+ROW_HEIGHT = 24  # pixels; all rows of the result fit
 
 
 class LungRefine(ScriptedLoadableModule):
@@ -144,6 +143,10 @@ class LungRefineWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.ui.reviewButton.clicked.connect(self.onReview)
         self.ui.compareButton.clicked.connect(self.onCompare)
         self.ui.progressBar.visible = False
+        for table in (self.ui.resultTable, self.ui.comparisonTable):
+            table.verticalHeader().visible = False
+            table.verticalHeader().defaultSectionSize = ROW_HEIGHT
+            table.horizontalHeader().stretchLastSection = True
         self.initializeParameterNode()
 
     def cleanup(self):
@@ -391,6 +394,8 @@ class LungRefineTest(ScriptedLoadableModuleTest):
 
     def test_lungs_of_a_phantom_are_found_and_a_second_run_updates_them(self):
         """The whole way: phantom, child process, segmentation, table."""
+        if missing := dependencies.missing(dependencies.ENGINE):
+            self.skipTest(f"not installed: {', '.join(missing)}")
         coarse = ("--spacing", "5", "3", "3")
         volume = sample_data.make_phantom_node("COVID-19 chest phantom", coarse)
         logic = LungRefineLogic()

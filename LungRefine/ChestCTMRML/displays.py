@@ -19,7 +19,7 @@ FILL_OPACITY = 0.35
 OUTLINE_OPACITY = 1.0
 MARGIN = 1.04  # share of a slice view left free round the scan
 CAMERA_ANGLE_DEG = 30.0  # VTK's default view angle
-FRONT_DISTANCE = 1.1  # distance of the camera in diagonals of the scan: both lungs fill the view at 30 degrees
+FRONT_DISTANCE = 1.25  # distance of the camera in diagonals of the scan: both lungs fit a view of any shape
 
 
 class LabelStyle(Enum):

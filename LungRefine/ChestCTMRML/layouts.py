@@ -51,7 +51,7 @@ COMPARE_XML = (
     '<layout type="horizontal" split="true">'
     + _item(_CLASSICAL, 400)
     + _item(_RED, 400)
-    + _item(f'<layout type="vertical" split="true">{_item(_THREE_D)}{_item(_PLOT)}</layout>', 300)
+    + _item(f'<layout type="vertical" split="true">{_item(_THREE_D)}{_item(_PLOT)}</layout>', 360)
     + "</layout>"
 )
 """Classical method, refined method, 3D and plot side by side."""

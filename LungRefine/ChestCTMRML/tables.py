@@ -51,7 +51,7 @@ def set_table(table_node: Any, columns: Sequence[Column]) -> None:
                 table_node.SetColumnUnitLabel(column.name, column.unit)
             if column.description:
                 table_node.SetColumnDescription(column.name, column.description)
-        table_node.SetUseColumnNameAsColumnHeader(True)
+        table_node.SetUseColumnTitleAsColumnHeader(True)
         table_node.SetLocked(True)  # results are read, not typed over
     finally:
         table_node.EndModify(modifying)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,8 +10,10 @@ import vtk
 from vtk.util import numpy_support
 
 from ChestCTLib.errors import InputError, NotAChestCTError
-from ChestCTLib.volume import CTVolume
 from ChestCTMRML.geometry import LPS_FROM_RAS, ijk_to_lps, matrix_from_array
+
+if TYPE_CHECKING:
+    from ChestCTLib.volume import CTVolume
 
 VOXEL_TYPES = ("vtkMRMLScalarVolumeNode",)
 
@@ -52,6 +54,8 @@ def volume_from_node(volume_node: Any) -> CTVolume:
         InputError: No node, no voxels, or a parent transform that is not linear.
         NotAChestCTError: The voxels or their geometry cannot be a chest CT.
     """
+    from ChestCTLib.volume import CTVolume  # looks at the content with scipy, which modules must load without
+
     return CTVolume(np.array(voxels(volume_node)), ijk_to_lps(volume_node))
 
 

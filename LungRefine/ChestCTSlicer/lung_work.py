@@ -219,11 +219,11 @@ def _tables(scene: Any, volume: Any, values: dict[str, Any]) -> tuple[Any, Any]:
         ("Right lung", right, "mL"),
         ("Left lung", left, "mL"),
         ("Both lungs", right + left, "mL"),
-        ("Recovered beyond the classical method", values.get("recovered_ml"), "mL"),
+        ("Recovered lung", values.get("recovered_ml"), "mL"),
     ]
     percentiles = (values.get("recovered_hu") or {}).get("hu_percentiles") or {}
-    rows += [(f"Recovered lung, {p}th percentile", percentiles.get(p), "HU") for p in ("5", "50", "95")]
-    rows.append(("Time of the computation", values.get("seconds"), "s"))
+    rows += [(f"Recovered lung, {name}", percentiles.get(p), "HU") for p, name in PERCENTILE_NAMES.items()]
+    rows.append(("Computing time", values.get("seconds"), "s"))
     measures = owned_node(scene, volume, "Lungs.Measures", "vtkMRMLTableNode", f"{name}: lung measures")
     _fill(measures, rows)
     overlap = values.get("reference")
@@ -239,6 +239,7 @@ def _tables(scene: Any, volume: Any, values: dict[str, Any]) -> tuple[Any, Any]:
     return measures, comparison
 
 
+PERCENTILE_NAMES = {"5": "5th percentile", "50": "median", "95": "95th percentile"}
 OVERLAP_NAMES = {
     "dice": "Dice",
     "jaccard": "Jaccard",
@@ -272,7 +273,7 @@ def _chart(name: str, histogram: npt.NDArray[np.float64]) -> Chart:
     total = histogram.sum()
     shares = histogram / total * 100 if total else histogram
     return Chart(
-        "Lung that the classical method loses",
+        "Recovered lung",
         "Attenuation [HU]",
         "Share of the recovered lung [%]",
         centers.tolist(),

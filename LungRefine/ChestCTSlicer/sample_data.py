@@ -78,11 +78,15 @@ def phantom_work(name: str, arguments: tuple[str, ...], loaded: list[Any]) -> Wo
         yield
 
     def show() -> Iterator[None]:
-        node = slicer.util.loadVolume(str(folders[0] / "phantom" / "ct.nii.gz"), {"name": name, "show": False})
+        # a storage node of its own, not the scene's: the file is gone in a moment and must not be offered as saved
+        storage = slicer.vtkMRMLVolumeArchetypeStorageNode()
+        storage.SetFileName(str(folders[0] / "phantom" / "ct.nii.gz"))
+        node = slicer.vtkMRMLScalarVolumeNode()
+        storage.ReadData(node)
+        node.SetName(slicer.mrmlScene.GenerateUniqueName(name))
+        slicer.mrmlScene.AddNode(node)
+        node.CreateDefaultDisplayNodes()
         yield
-        storage = node.GetStorageNode()
-        if storage is not None:  # the file is gone in a moment: Slicer must not offer it as saved
-            slicer.mrmlScene.RemoveNode(storage)
         show_lung_window(node)
         set_views(slicer.mrmlScene, node)
         loaded.append(node)

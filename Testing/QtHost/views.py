@@ -19,7 +19,7 @@ from QtHost.widgets import qMRMLTableView
 BAR_HEIGHT = 22
 MARGINS = (64, 14, 30, 46)  # left, right, top, bottom of a plot, pixels
 SLIDER_STEPS = 1000
-GRID_LINES = 5
+GRID_LINES = 4
 
 
 class _WhenIdle(ScheduledRenderStrategy):
@@ -204,6 +204,7 @@ class TableWidget(QWidget):
         self._title = QLabel()
         self.table = qMRMLTableView()
         self.table.verticalHeader().hide()
+        self.table.verticalHeader().setDefaultSectionSize(24)
         self.table.setAlternatingRowColors(True)
         _lay_out(self, label, "#e1ba3c", [self._title], self.table)
         self._node.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda *_: self._follow())

@@ -222,7 +222,7 @@ class _TableModel(QAbstractTableModel):
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if role != Qt.ItemDataRole.DisplayRole or self.node is None:
             return None
-        if orientation == Qt.Orientation.Vertical or not self.node.GetUseColumnNameAsColumnHeader():
+        if orientation == Qt.Orientation.Vertical or not self.node.GetUseColumnTitleAsColumnHeader():
             return str(section + 1)
         name = self.node.GetColumnName(section)
         unit = self.node.GetColumnUnitLabel(name)
