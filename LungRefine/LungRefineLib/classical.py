@@ -50,6 +50,7 @@ def _border_cleared(air: Mask) -> Mask:
     kept = np.ones(count + 1, bool)
     for edge in (labels[:, 0], labels[:, -1], labels[:, :, 0], labels[:, :, -1]):
         kept[np.unique(edge)] = False
+    kept[0] = False
     return kept[labels]
 
 

@@ -12,7 +12,7 @@ from scipy import ndimage
 from ChestCTLib.progress import CancelCheck, Progress, never_cancelled, no_progress, raise_if_cancelled
 from LungRefineLib import airway as airways
 from LungRefineLib.body import enclosed_air
-from LungRefineLib.border import crisp_border
+from LungRefineLib.border import border_model, crisp_border
 from LungRefineLib.candidates import HAZE_HU, candidates, with_haze
 from LungRefineLib.classical import classical_mask
 from LungRefineLib.energy import minimise
@@ -92,10 +92,11 @@ def refine(
     box = grid.box_around(lungs > 0, MARGIN_MM)
     raise_if_cancelled(cancelled)
     progress(0.5, "opacities")
-    level, recovered, sides = _energy_level(grid, box, lungs[box], body[box], airway, settings, cancelled)
+    inside, opaque, sides = _energy_level(grid, box, lungs[box], body[box], airway, settings, cancelled)
     raise_if_cancelled(cancelled)
     progress(0.75, "border")
-    mask = crisp_border(hu, grid, box, level, recovered)
+    model = border_model(grid.hu[box], inside, opaque, grid.spacing_mm)
+    mask = crisp_border(hu, grid, box, _sloped(inside), model)
     sides_up = _full_sides(grid, box, sides)
     labels = _labelled(mask, grid, box, sides_up)
     air_up = _full_airway(hu, grid, airway)
@@ -103,8 +104,7 @@ def refine(
     raise_if_cancelled(cancelled)
     progress(0.9, "comparison")
     plain = classical_mask(grid.hu.astype(np.int16))[box]
-    blurred = ndimage.gaussian_filter(plain.astype(np.float32), BORDER_BLUR)
-    classical = crisp_border(hu, grid, box, blurred, np.zeros_like(blurred)) & ~air_up
+    classical = crisp_border(hu, grid, box, _sloped(plain), model) & ~air_up
     progress(1.0, "done")
     return Refined(labels, air_up, _labelled(classical, grid, box, sides_up), warnings)
 
@@ -117,7 +117,7 @@ def _energy_level(
     airway: airways.Airway,
     settings: LungSettings,
     cancelled: CancelCheck,
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
+) -> tuple[Mask, Mask, npt.NDArray[np.uint8]]:
     hu = grid.hu[box]
     smooth = ndimage.gaussian_filter(hu, [min(1.0, 1.5 / step) for step in grid.spacing_mm])
     large_airway = dilate(airway.main[box], airways.WALL_MM, grid.spacing_mm) if airway.found else airway.main[box]
@@ -135,10 +135,13 @@ def _energy_level(
     force[large_airway] = -HOLD
     level = minimise(start, force, grid.spacing_mm, cancelled)
     inside = _joined(level > 0.5, grid.voxel_ml)
-    recovered = (inside & (smooth > HAZE_HU)).astype(np.float32)
-    # Blurred, the surface lies between the blocks; the voxels' own HU place it exactly.
-    soft = ndimage.gaussian_filter(inside.astype(np.float32), BORDER_BLUR, mode="nearest")
-    return soft, recovered, nearest_side(inside, lungs, grid.spacing_mm)
+    opaque = inside & (dents > 0) & (smooth > HAZE_HU)
+    return inside, opaque, nearest_side(inside, lungs, grid.spacing_mm)
+
+
+def _sloped(inside: Mask) -> npt.NDArray[np.float32]:
+    """Blurred, the surface lies between the blocks; the voxels' own HU place it exactly."""
+    return ndimage.gaussian_filter(inside.astype(np.float32), BORDER_BLUR, mode="nearest")
 
 
 def _joined(inside: Mask, voxel_ml: float) -> Mask:

@@ -92,7 +92,7 @@ def segment_lungs(
         found = refine(scan.hu, scan.spacing_mm, settings, progress, cancelled)
         lungs, airway, classical, warnings = found.lungs, found.airway, found.classical, found.warnings
     else:
-        lungs, classical = _published(scan, settings.method, progress, cancelled)
+        lungs, classical = published_masks(scan.hu, scan.spacing_mm, settings.method, progress, cancelled)
         airway = np.zeros(lungs.shape, bool)
         warnings = () if lungs.any() else ("No lung was found in the scan.",)
     lungs, classical, airway = view.restore(lungs), view.restore(classical), view.restore(airway)
@@ -104,19 +104,34 @@ def segment_lungs(
     )
 
 
-def _published(
-    scan: CTVolume, method: Method, progress: Progress, cancelled: CancelCheck
+def published_masks(
+    hu: npt.NDArray[np.int16],
+    spacing_mm: Triple,
+    method: Method,
+    progress: Progress = no_progress,
+    cancelled: CancelCheck = never_cancelled,
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-    """Classical method and snake: on 1 mm data, as published, then back on the scan's grid."""
+    """Classical method and snake: on 1 mm data, as published, then back on the scan's grid.
+
+    Args:
+        hu: ``int16 [z, y, x]``, HU, canonical axes.
+        spacing_mm: (z, y, x), mm.
+        method: ``snake`` or ``classical``.
+        progress: Called with share and step.
+        cancelled: Asked between steps.
+
+    Returns:
+        The method's lungs and the classical lungs, uint8, 1 right, 2 left.
+    """
     progress(0.0, "resampling to 1 mm")
-    fine = _to_1mm(scan.hu, scan.spacing_mm)
+    fine = _to_1mm(hu, spacing_mm)
     raise_if_cancelled(cancelled)
     initial = classical_mask(fine, part(progress, 0.1, 0.3), cancelled)
     final = initial
     if method == "snake":
         final = snake_mask(fine, initial, part(progress, 0.3, 0.9), cancelled)
     progress(0.9, "right and left")
-    shape = scan.shape
+    shape = (hu.shape[0], hu.shape[1], hu.shape[2])
     return _from_1mm(final, shape), _from_1mm(initial, shape)
 
 
