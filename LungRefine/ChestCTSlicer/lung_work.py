@@ -135,7 +135,7 @@ def lung_work(scene: Any, volume: Any, lungs: Any, reference: Any, request: Lung
 
     prepared = [Prepared("lungs.nrrd", LUNG_VALUES, "lungs"), Prepared("classical.nrrd", LUNG_VALUES, "classical")]
     if request.airway:
-        prepared.append(Prepared("airway.nrrd", (1,), "airway"))
+        prepared.append(Prepared("airway.nrrd", (AIRWAY.value,), "airway"))
     command = _command(request, reference is not None)
     return LungWork((command,), before, load, show, "ct.nrrd", tuple(prepared), result)
 
@@ -167,7 +167,7 @@ def _load(folder: Path, volume: Any, request: LungRequest, loaded: list[_Loaded]
             part = slice(first, first + step)
             np.copyto(lungs[part], AIRWAY.value, where=(airway[part] != 0) & (lungs[part] == 0))
             yield
-        surfaces[AIRWAY.value] = read_surface(folder / "airway-1.vtp")
+        surfaces[AIRWAY.value] = read_surface(folder / f"airway-{AIRWAY.value}.vtp")
     histogram = np.zeros(len(HISTOGRAM_EDGES_HU) - 1)
     hu = voxels(volume)
     for first in range(0, len(lungs), step := _slices_a_step(lungs)):
@@ -226,7 +226,7 @@ def _tables(scene: Any, volume: Any, values: dict[str, Any]) -> tuple[Any, Any]:
     rows.append(("Computing time", values.get("seconds"), "s"))
     measures = owned_node(scene, volume, "Lungs.Measures", "vtkMRMLTableNode", f"{name}: lung measures")
     _fill(measures, rows)
-    overlap = values.get("reference")
+    overlap = {key: values[key] for key in OVERLAP_NAMES if key in values}
     comparison = find_owned(volume, "Lungs.Comparison")
     if overlap:
         comparison = owned_node(

@@ -25,6 +25,10 @@ def lungs(
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this JSON file.")] = None,
     airway: Annotated[Path | None, typer.Option(help="Write trachea and main bronchi (label 3) here.")] = None,
     recovered: Annotated[Path | None, typer.Option(help="Write what refinement added (label 1) here.")] = None,
+    classical: Annotated[Path | None, typer.Option(help="Write the classical method's lungs here.")] = None,
+    working_spacing: Annotated[float, typer.Option(help="refined: grid it works on, mm.")] = 2.0,
+    costal_reach: Annotated[float, typer.Option(help="refined: largest opacity bridged at the chest wall, mm.")] = 30.0,
+    inner_reach: Annotated[float, typer.Option(help="refined: the same at heart and diaphragm, mm.")] = 4.0,
     series: Annotated[str | None, typer.Option(help="DICOM series UID, where the input holds several.")] = None,
 ) -> None:
     """Segment right (1) and left (2) lung on the scan's own grid."""
@@ -41,7 +45,8 @@ def lungs(
         volume = read_volume(scan, series, part(progress, 0.0, 0.3), cancelled)
         truth = None if reference is None else read_labels(reference, volume)
         started = time.perf_counter()
-        result = segment_lungs(volume, LungSettings(method=method.value), part(progress, 0.3, 0.9), cancelled)
+        settings = LungSettings(method.value, working_spacing, costal_reach, inner_reach)
+        result = segment_lungs(volume, settings, part(progress, 0.3, 0.9), cancelled)
         figures = _figures(result, time.perf_counter() - started)
         figures["warnings"] = [*volume.warnings, *result.warnings]
         if truth is not None:
@@ -52,6 +57,8 @@ def lungs(
         write_labels(result.lungs, volume, output, LUNG_LABELS)
         if airway is not None:
             write_labels(result.airway.astype("uint8") * AIRWAY.value, volume, airway, (AIRWAY,))
+        if classical is not None:
+            write_labels(result.classical, volume, classical, LUNG_LABELS)
         if recovered is not None:
             write_labels(result.recovered.astype("uint8"), volume, recovered, (RECOVERED,))
         if json_file is not None:
