@@ -20,7 +20,8 @@ from ChestCTLib.phantom.fields import Box, Floats, random_field
 from ChestCTLib.phantom.settings import Diagnosis
 
 PERIPHERY_MM = 10.0  # peripheral thickness the shares below are made for
-GAP_MM = 8.0  # free lung between two lesions, so that they stay two on coarse grids
+GAP_MM = 8.0  # free lung between two lesions; more on grids whose voxels would bridge it
+OUTSIDE = -20.0  # field where a lesion may not grow, mm-like; low, so that interpolation leaves the gap open
 SMALLEST_ML = 1.5  # a smaller lesion would vanish on an 8 mm grid
 GLASS_EDGE_MM = 5.0  # width over which ground glass fades into the lung
 CORE_EDGE_MM = 3.0  # consolidation ends more sharply
@@ -108,7 +109,7 @@ def border_distance(lungs: npt.NDArray[np.bool_], box: Box) -> Floats:
 
 
 def place_lesions(
-    diagnosis: Diagnosis, seed: int, rng: np.random.Generator, right: Floats, left: Floats, box: Box
+    diagnosis: Diagnosis, seed: int, rng: np.random.Generator, right: Floats, left: Floats, box: Box, gap_mm: float
 ) -> Lesions | None:
     """Grow the lesions of one scan inside the lungs.
 
@@ -119,6 +120,7 @@ def place_lesions(
         right: Depth inside the right lung, mm, positive inside.
         left: Depth inside the left lung.
         box: Where both are given.
+        gap_mm: Free lung between two lesions.
 
     Returns:
         The lesions, or None where the diagnosis has none.
@@ -152,15 +154,25 @@ def place_lesions(
         mask = field > 0
         np.maximum(depth[cut], field, out=depth[cut])
         _consolidate(rng, plan, mask, field, distance[cut], detail[cut], box, core[cut])
+        around, mask = _widen(cut, mask, int(np.ceil(gap_mm / min(box.step))) + 1, box.shape)
         reach = ndimage.distance_transform_edt(~mask, sampling=box.step)
-        ids[cut][reach < GAP_MM / 2] = number
-        solid[cut][reach < GAP_MM / 2] = rng.uniform(*plan.solid_hu)
-        free[cut][reach < GAP_MM] = False
+        ids[around][reach < gap_mm / 2] = number
+        solid[around][reach < gap_mm / 2] = rng.uniform(*plan.solid_hu)
+        free[around][reach < gap_mm] = False
     # patchy haze with thickened septa in it ("crazy paving")
     septa = np.exp(-((random_field(rng, box, 4.5) / 0.35) ** 2)) * np.clip(0.4 + 0.6 * warp, 0.0, 1.0)
     ground_glass = plan.ground_glass_hu - 25.0 + 55.0 * warp + 55.0 * detail + 150.0 * septa
     solid += 10.0 * warp + 10.0 * detail
     return Lesions(depth, core, ids, ground_glass.astype(np.float32), solid)
+
+
+def _widen(
+    cut: tuple[slice, ...], mask: npt.NDArray[np.bool_], margin: int, shape: tuple[int, ...]
+) -> tuple[tuple[slice, ...], npt.NDArray[np.bool_]]:
+    """A part of the box and the mask in it with a margin around, as far as the box reaches."""
+    wide = tuple(slice(max(s.start - margin, 0), min(s.stop + margin, n)) for s, n in zip(cut, shape, strict=True))
+    rims = [(s.start - w.start, w.stop - s.stop) for s, w in zip(cut, wide, strict=True)]
+    return wide, np.pad(mask, rims)
 
 
 def _grow(
@@ -208,12 +220,11 @@ def _grow(
             break
     step = float(np.mean(box.step))
     field = np.where(taken | (total > level), (level - total) * ball * step, -step)  # other pieces go
-    # beyond the lung's own border the field goes on, so that the lesion reaches the pleura on any grid
-    field = np.where(inside, field, -1.5)
-    near = ndimage.distance_transform_edt(~taken, sampling=box.step) < 2.5 * step
-    lung_side = distance[cut] <= 0
-    field = np.where(near & lung_side, 1.0, field)
-    return np.clip(field, -20.0, 20.0).astype(np.float32), cut
+    field = np.where(inside, field, OUTSIDE)
+    # beyond the lung's border the field goes on as it is there, so that the lesion reaches the pleura on any grid
+    beyond, nearest = ndimage.distance_transform_edt(distance[cut] <= 0, sampling=box.step, return_indices=True)
+    field = np.where(beyond < 3.0 * step, field[tuple(nearest)], OUTSIDE)
+    return np.clip(field, OUTSIDE, -OUTSIDE).astype(np.float32), cut
 
 
 def _reach_share(

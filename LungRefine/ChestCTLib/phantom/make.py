@@ -8,7 +8,7 @@ from scipy import ndimage
 from ChestCTLib.phantom.airway import build_airway
 from ChestCTLib.phantom.anatomy import Anatomy, draw_anatomy
 from ChestCTLib.phantom.fields import Box, Floats, linear_step, random_field
-from ChestCTLib.phantom.lesions import CORE_EDGE_MM, GLASS_EDGE_MM, Lesions, place_lesions
+from ChestCTLib.phantom.lesions import CORE_EDGE_MM, GAP_MM, GLASS_EDGE_MM, Lesions, place_lesions
 from ChestCTLib.phantom.settings import Phantom, PhantomSettings
 from ChestCTLib.phantom.target import TargetGrid
 from ChestCTLib.phantom.thorax import BLOOD_HU, Thorax, build_thorax
@@ -63,7 +63,8 @@ def make_phantom(
     right = np.minimum(thorax.right, -airway.main)
     left = np.minimum(thorax.left, -airway.main)
     progress(0.25, "growing lesions")
-    lesions = place_lesions(settings.diagnosis, settings.seed, streams[3], right, left, box)
+    gap_mm = max(GAP_MM, float(np.linalg.norm(settings.spacing_mm)) + 2 * step)
+    lesions = place_lesions(settings.diagnosis, settings.seed, streams[3], right, left, box, gap_mm)
     raise_if_cancelled(cancelled)
     progress(0.4, "growing vessels")
     trees = _vessel_trees(streams[4], thorax, right, left, box)
