@@ -57,6 +57,8 @@ def test_with_masks_the_parts_are_drawn_and_their_shares_sum_to_100_percent(scan
     done = run("intensity-map", scan / "ct.nii.gz", "-o", out, *masks, "--model", "none")
     assert done.exit_code == 0, done.output
     assert (out / "intensity-map-parts.png").is_file()
+    header = (out / "features.csv").read_text().splitlines()[0]
+    assert header == "extent_all,extent_ground_glass,extent_consolidation"
     measures = json.loads((out / "report.json").read_text())["sections"][0]["measures"]
     shares = [m["value"] for m in measures if ".share." in m["key"]]
     assert len(shares) == 3
@@ -75,9 +77,9 @@ def test_lesions_without_lungs_and_unknown_models_are_refused_with_a_remedy(scan
 
 def test_a_table_of_scans_is_learned_from_and_scored_per_scan_and_per_patient(scan: Path, tmp_path: Path) -> None:
     rows = ["scan,label,patient,lungs,split"]
-    for split in ("train", "train", "validation", "test"):
-        for label in ("covid", "cap", "none"):
-            rows.append(f"ct.nii.gz,{label},{split}-{label},lungs.seg.nrrd,{split}")
+    splits = {"train": ("covid", "cap"), "validation": ("none",), "test": ("covid", "cap", "none")}
+    for split, labels in splits.items():
+        rows += [f"ct.nii.gz,{label},{split}-{label},lungs.seg.nrrd,{split}" for label in labels]
     table = scan / "cases.csv"
     table.write_text("\n".join(rows) + "\n")
     options = ("--masked", "--epochs", 1, "--device", "cpu", "--model-id", "mine")
@@ -114,3 +116,17 @@ def test_two_case_folders_are_compared_into_a_report(scan: Path, tmp_path: Path)
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert report["case_id"].startswith("follow-up-")
     assert (tmp_path / "out" / "report.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_prognosis_is_evaluated_on_a_table_of_cases(tmp_path: Path) -> None:
+    table = tmp_path / "cases.csv"
+    rows = [f"p{n},{int(n < 4)},{70 - n},{'male' if n % 2 else 'female'},{20 - n}" for n in range(12)]
+    table.write_text("\n".join(["patient,deceased,age,sex,extent_all", *rows]) + "\n")
+    done = run("evaluate", "map-prognosis", table, "-o", tmp_path / "out", "--repeats", 1, "--trees", 10)
+    assert done.exit_code == 0, done.output
+    assert "Only 4 patients died" in done.output
+    with (tmp_path / "out" / "prognosis.csv").open() as stream:
+        written = {row["Input feature sets"]: row for row in csv.DictReader(stream)}
+    assert len(written) == 9
+    assert written["CT classifier features (top 3 PCA)"]["AUC"] == "n/a"
+    assert float(written["Segmentation model features"]["AUC"]) > 0.5

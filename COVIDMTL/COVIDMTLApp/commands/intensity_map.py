@@ -66,7 +66,8 @@ def intensity_map(
         from ChestCTLib.io import read_labels, read_volume
         from ChestCTLib.labels import LESION_LABELS, LUNG_LABELS
         from ChestCTLib.progress import part
-        from COVIDMTLLib.intensity_map.files import classify, write_map
+        from COVIDMTLLib.extent import anatomic_extent
+        from COVIDMTLLib.intensity_map.files import classify, map_features, write_map
         from COVIDMTLLib.intensity_map.map import MapSettings, decompose, project
         from COVIDMTLLib.intensity_map.section import intensity_map_section
 
@@ -78,14 +79,17 @@ def intensity_map(
         if lung_mask is not None:
             lung_mask[lung_mask > len(LUNG_LABELS)] = 0  # the airway is no lung
         found = project(volume, settings, lung_mask, part(progress, 0.5, 0.7), cancelled)
-        parts = None
+        parts, features = None, {}
         if lung_mask is not None and lesions is not None:
             lesion_mask = read_labels(lesions, volume, LESION_LABELS)
             parts = decompose(volume, lung_mask, lesion_mask, settings, True, part(progress, 0.7, 0.9), cancelled)
+            features |= anatomic_extent(lung_mask, lesion_mask).features()
         wanted = (DEFAULT_MASKED_MODEL if found.masked else DEFAULT_MODEL) if model == "auto" else model
         prediction, why = classify(found, wanted, device.value, must=model not in ("auto", "none"))
         section = intensity_map_section(found, parts, prediction, why)
-        write_map(found, section, out)
+        if prediction is not None:
+            features |= map_features(prediction)
+        write_map(found, section, out, features)
         console.emit({"result": {"folder": str(out), "slices": len(found.counts), "masked": found.masked}})
         for measure in section.measures:
             remark = f" [learned from: {measure.evidence}]" if measure.evidence else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from COVIDMTLLib.intensity_map.evaluation import MapEvaluation, evaluate_patient
 from COVIDMTLLib.intensity_map.map import IntensityMap, MapSettings
 from COVIDMTLLib.intensity_map.pictures import rgb
 from COVIDMTLLib.intensity_map.section import map_csv
+from COVIDMTLLib.map_prognosis import MAP_PREFIX
 
 CASE_ID = "intensity-map"
 
@@ -64,8 +65,14 @@ def classify(
         return None, str(error)
 
 
-def write_map(found: IntensityMap, section: Section, folder: Path) -> None:
+def write_map(found: IntensityMap, section: Section, folder: Path, features: Mapping[str, float] | None = None) -> None:
     """Write a map as a folder: pictures, counts as CSV and NPY, the square picture, and the section's measures.
+
+    Args:
+        found: The map.
+        section: What the report says about it.
+        folder: Where.
+        features: Features of the prognosis model, written as ``features.csv`` if there are any.
 
     Raises:
         OutputError: The folder cannot be written.
@@ -82,6 +89,14 @@ def write_map(found: IntensityMap, section: Section, folder: Path) -> None:
         np.save(unfinished / "intensity-map-square.npy", square.astype(np.float32))
         (unfinished / "measures.csv").write_text(measures_csv(report), encoding="utf-8")
         (unfinished / "report.json").write_text(report.to_json(), encoding="utf-8")
+        if features:
+            lines = ",".join(features), ",".join(f"{value:.6g}" for value in features.values())
+            (unfinished / "features.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def map_features(prediction: MapPrediction) -> dict[str, float]:
+    """The classifier's features by name, as the prognosis model's table of cases holds them."""
+    return {f"{MAP_PREFIX}{number:03d}": value for number, value in enumerate(prediction.features)}
 
 
 def evaluate_and_write(
