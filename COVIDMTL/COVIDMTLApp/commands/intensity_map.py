@@ -79,7 +79,8 @@ def intensity_map(
         if lung_mask is not None:
             lung_mask[lung_mask > len(LUNG_LABELS)] = 0  # the airway is no lung
         found = project(volume, settings, lung_mask, part(progress, 0.5, 0.7), cancelled)
-        parts, features = None, {}
+        parts = None
+        features: dict[str, float] = {}
         if lung_mask is not None and lesions is not None:
             lesion_mask = read_labels(lesions, volume, LESION_LABELS)
             parts = decompose(volume, lung_mask, lesion_mask, settings, True, part(progress, 0.7, 0.9), cancelled)
