@@ -1,0 +1,114 @@
+"""One multitask network against three single-task ones, and one inference at the paper's size, in one run.
+
+Usage: python Testing/benchmarks/bench_mtl.py [--device cpu|cuda] [--steps 4] [--size 96 128 128]
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import time
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from COVIDMTLLib.cam import explain, scaled
+from COVIDMTLLib.losses import make_loss, task_losses
+from COVIDMTLLib.networks.build import NetworkSettings, build_network
+from COVIDMTLLib.networks.summary import PAPER_SIZE, paper_networks, summarise
+from COVIDMTLLib.tasks import TASKS
+
+BATCH = 2
+NAMES = tuple(task.name for task in TASKS)
+
+
+def training_steps(settings: NetworkSettings, volume: Tensor, steps: int) -> Callable[[], None]:
+    """So many SGD steps of a network on the same data."""
+    network = build_network(settings).to(volume.device).train()
+    loss = make_loss("random", settings.tasks)
+    optimiser = torch.optim.SGD(network.parameters(), lr=1e-4, momentum=0.9, nesterov=True)
+    labels = {name: torch.zeros(len(volume), dtype=torch.long, device=volume.device) for name in settings.tasks}
+
+    def run() -> None:
+        for _ in range(steps):
+            optimiser.zero_grad(set_to_none=True)
+            loss(task_losses(network(volume), labels)).backward()
+            optimiser.step()
+
+    return run
+
+
+def inference(settings: NetworkSettings, volume: Tensor, steps: int) -> Callable[[], None]:
+    """So many inferences of a network."""
+    network = build_network(settings).to(volume.device).eval()
+
+    def run() -> None:
+        with torch.no_grad():
+            for _ in range(steps):
+                network(volume)
+
+    return run
+
+
+def seconds(work: Callable[[], None], device: str) -> float:
+    """Time of one call after a warm-up."""
+    work()
+    if device == "cuda":
+        begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+        begin.record()
+        work()
+        end.record()
+        torch.cuda.synchronize()
+        return begin.elapsed_time(end) / 1000
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def paper_inference(device: str) -> None:
+    """Three tasks and their maps for one crop of the paper's size."""
+    network = build_network(NetworkSettings()).to(device).eval()
+    volume = torch.randn(1, 1, *PAPER_SIZE, device=device)
+
+    def run() -> None:
+        with torch.no_grad():
+            shared = network.trunk(volume)
+            network.from_shared(shared)
+            for name in NAMES:
+                scaled(explain(network, shared, name, 1)[0], PAPER_SIZE)
+
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    took = seconds(run, device)
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(f"inference of {PAPER_SIZE} with three tasks and CAM on {device}: {took:.2f} s, ", end="")
+    if device == "cuda":
+        print(f"peak GPU memory {torch.cuda.max_memory_allocated() / 2**30:.2f} GiB")
+    else:
+        print(f"peak memory of the process {after / 2**20:.2f} GiB ({before / 2**20:.2f} GiB before)")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--steps", type=int, default=4)
+    parser.add_argument("--size", type=int, nargs=3, default=(96, 128, 128))
+    arguments = parser.parse_args()
+    print(f"{arguments.device}, {torch.get_num_threads()} threads")
+    paper_inference(arguments.device)
+    volume = torch.randn(BATCH, 1, *arguments.size, device=arguments.device)
+    singles = [NetworkSettings("shiftnet3d", (name,)) for name in NAMES]
+    for title, make in (("training", training_steps), ("inference", inference)):
+        together = seconds(make(NetworkSettings(), volume, arguments.steps), arguments.device)
+        apart = sum(seconds(make(single, volume, arguments.steps), arguments.device) for single in singles)
+        print(f"{title}: multitask {together:.2f} s, three single-task {apart:.2f} s, ratio {together / apart:.3f}")
+    for settings in paper_networks():
+        found = summarise(settings)
+        print(
+            f"{found.architecture} ({', '.join(found.tasks)}{', features' if settings.n_features else ''}): "
+            f"{found.parameters / 1e6:.2f} M parameters, {found.multiply_adds / 1e9:.1f} G multiply-adds"
+        )
+
+
+if __name__ == "__main__":
+    main()
