@@ -1,0 +1,72 @@
+"""DeepSC-COVID's scans, patches and two-stage training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ChestCTLib.phantom import Phantom
+from LesionSegLib.networks.deepsc_covid import DeepSCSettings
+from LesionSegLib.training.scans import DeepSCScan, equidistant_slices, random_patch, scan_of_phantom, window_and_mask
+from LesionSegLib.training.train_deepsc import DeepSCTrainingSettings, score_deepsc, train_deepsc
+
+SETTINGS = DeepSCTrainingSettings(
+    network=DeepSCSettings(width=0.0625), patch=(8, 16, 16), slices=8, first_epochs=2, second_epochs=1, batch=2
+)
+
+
+def toy_scan(label: int, seed: int) -> DeepSCScan:
+    draw = np.random.default_rng(seed)
+    volume = 0.2 * draw.random((8, 16, 24), dtype=np.float32)
+    lesions = np.zeros_like(volume)
+    if label < 2:
+        lesions[2:6, 4:10, 3 + 8 * label : 10 + 8 * label] = 1.0
+    return DeepSCScan(volume + 0.6 * lesions, lesions, label)
+
+
+def test_the_window_is_scaled_and_everything_outside_the_lungs_is_black() -> None:
+    hu = np.array([[[-3000, -1400, -600, 200, 900, -600]]], np.int16)
+    lungs = np.array([[[1, 1, 1, 1, 1, 0]]], np.uint8)
+    np.testing.assert_allclose(window_and_mask(hu, lungs)[0, 0], [0, 0, 0.5, 1, 1, 0])
+
+
+def test_slices_are_equidistant_and_as_many_as_wanted() -> None:
+    found = equidistant_slices(200, 48)
+    assert len(found) == 48 and found[0] == 0 and set(np.diff(found)) == {4} and found[-1] < 200
+    few = equidistant_slices(30, 48)
+    assert len(few) == 48 and few.max() == 29 and (np.diff(few) >= 0).all()
+
+
+def test_a_patch_knows_its_place_in_the_scan() -> None:
+    scan = toy_scan(0, 0)
+    patch, truth, place = random_patch(scan, (4, 8, 8), np.random.default_rng(5))
+    start = [round(float(place[axis, 0]) * n) for axis, n in enumerate(scan.volume.shape)]
+    box = tuple(slice(a, a + s) for a, s in zip(start, (4, 8, 8), strict=True))
+    np.testing.assert_array_equal(patch[0].numpy(), scan.volume[box])
+    np.testing.assert_array_equal(truth[0].numpy(), scan.lesions[box])
+
+
+def test_a_phantom_becomes_a_lung_masked_scan_with_its_label(covid_phantom: Phantom) -> None:
+    scan = scan_of_phantom(covid_phantom, (16, 32, 40))
+    assert scan.volume.shape == (16, 32, 40) and scan.label == 0
+    assert scan.lesions.max() == 1.0 and scan.volume[scan.lesions > 0.9].mean() > scan.volume.mean()
+
+
+@pytest.mark.parametrize(("segment", "classify"), [(True, True), (True, False), (False, True)])
+def test_both_stages_run_jointly_and_for_each_subnet_alone(tmp_path: Path, segment: bool, classify: bool) -> None:
+    scans = [toy_scan(label, label) for label in (0, 1, 2)]
+    network = train_deepsc(scans, tmp_path, SETTINGS, segment, classify)
+    scores = score_deepsc(network, scans, SETTINGS, segment, classify)
+    assert (scores.dice is None) != segment
+    assert (scores.accuracy is None) != classify
+    assert len((tmp_path / "log.csv").read_text().splitlines()) == 1 + 3
+
+
+def test_the_same_seed_trains_the_same_network(tmp_path: Path) -> None:
+    scans = [toy_scan(0, 0), toy_scan(2, 2)]
+    first, second = (train_deepsc(scans, tmp_path, SETTINGS) for _ in range(2))
+    for a, b in zip(first.state_dict().values(), second.state_dict().values(), strict=True):
+        torch.testing.assert_close(a, b)

@@ -1,0 +1,106 @@
+"""The slice training on toy volumes: it learns what it is shown, and what it writes can be read back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ChestCTLib.errors import CancelledError
+from ChestCTLib.models import read_card
+from LesionSegLib.networks.multi_decoder import MultiDecoderSettings
+from LesionSegLib.preprocessing import INPUT_SHAPE, frame_round
+from LesionSegLib.training.augment import AugmentSettings
+from LesionSegLib.training.cross_validation import cross_validate, segment_case
+from LesionSegLib.training.export import export_multi_decoder
+from LesionSegLib.training.labelled_slices import (
+    SegmentedCase,
+    SingleSlice,
+    join,
+    rows_of_single_slices,
+    slices_of_cases,
+)
+from LesionSegLib.training.recipes import CPU_RECIPE
+from LesionSegLib.training.single_slice_scores import score_single_slices
+from LesionSegLib.training.train_slices import train_slices
+from LesionSegLib.weights_files import build_multi_decoder
+
+TINY = replace(
+    CPU_RECIPE,
+    network=MultiDecoderSettings(widths=(8, 16)),
+    augmentation=AugmentSettings(rotation_deg=0, scale=0, shift=0, gamma=0, contrast=0, brightness=0, noise=0.01),
+    epochs=6,
+    slices_per_epoch=24,
+    batch=4,
+    learning_rate=1e-2,
+    average_decay=0.8,
+)
+
+
+def toy_case(number: int, slices: int = 8) -> SegmentedCase:
+    """Grey lungs with a bright lesion."""
+    draw = np.random.default_rng(number)
+    lungs = np.zeros((slices, *INPUT_SHAPE), bool)
+    lungs[:, 8:136, 8:184] = True
+    lesions = np.zeros_like(lungs)
+    top, left = draw.integers(15, 80), draw.integers(15, 120)
+    lesions[:, top : top + 40, left : left + 50] = True
+    prepared = (0.1 + 0.1 * draw.random(lungs.shape) + 0.6 * lesions).astype(np.float32)
+    pictures = (255 * prepared).astype(np.uint8)
+    return SegmentedCase(number, pictures, lungs, lesions, frame_round(lungs), prepared, lungs.astype(np.float32))
+
+
+def toy_single(number: int) -> SingleSlice:
+    case = toy_case(number, 1)
+    classes = case.lesions[0].astype(np.uint8)
+    rows = np.flatnonzero(classes.any(axis=1))
+    classes[rows[20] :] *= 2  # the lower half is consolidation
+    prepared = case.prepared[0] + 0.2 * (classes == 2)
+    frame = frame_round(np.ones(INPUT_SHAPE, bool))
+    return SingleSlice(str(number), case.pictures[0], classes, frame, prepared.astype(np.float32))
+
+
+def test_cross_validation_scores_every_held_out_case_once_and_learns(tmp_path: Path) -> None:
+    cases = [toy_case(number) for number in range(6)]
+    singles = [toy_single(number) for number in range(10, 14)]
+    scores = cross_validate(cases, singles, tmp_path, TINY, folds=2)
+    assert sorted(score.case for score in scores) == list(range(6))
+    dices = [score.overlap.dice for score in scores]
+    assert min(dice for dice in dices if dice is not None) > 0.7
+    assert len((tmp_path / "scores.csv").read_text().splitlines()) == 7
+
+
+def test_a_trained_network_comes_back_from_its_files_with_the_same_answers(tmp_path: Path) -> None:
+    data = join([slices_of_cases([toy_case(0)]), rows_of_single_slices([toy_single(1)])])
+    network = train_slices(data, tmp_path, replace(TINY, epochs=1))
+    card = export_multi_decoder(network, tmp_path, "toy", (), "toys", "none", "none")
+    assert read_card((tmp_path / "toy.json").read_text()) == card
+    assert (tmp_path / card.file).stat().st_size < 2.5 * sum(p.numel() for p in network.parameters()) + 20000
+    again = build_multi_decoder(json.loads((tmp_path / "toy.json").read_text())["settings"], tmp_path / card.file)
+    case = toy_case(3, 2)
+    np.testing.assert_allclose(segment_case(again, case), segment_case(network, case), atol=0.02)
+    assert [score.name for score in score_single_slices(again, [toy_single(2)])] == [
+        "infection", "ground glass", "consolidation",
+    ]  # fmt: skip
+
+
+def test_rows_keep_their_neighbours_within_their_case() -> None:
+    data = join([slices_of_cases([toy_case(0, 3)]), slices_of_cases([toy_case(1, 2)])])
+    assert data.before.tolist() == [0, 0, 1, 3, 3]
+    assert data.after.tolist() == [1, 2, 2, 4, 4]
+    assert data.choose(np.array([1, 2])).before.tolist() == [0, 0]
+    assert data.known[:, 0].all() and not data.known[:, 1].any()
+
+
+def test_the_same_seed_trains_the_same_network_and_cancelling_stops(tmp_path: Path) -> None:
+    data = slices_of_cases([toy_case(0, 4)])
+    settings = replace(TINY, epochs=1)
+    first, second = (train_slices(data, tmp_path, settings) for _ in range(2))
+    for a, b in zip(first.state_dict().values(), second.state_dict().values(), strict=True):
+        torch.testing.assert_close(a, b)
+    with pytest.raises(CancelledError):
+        train_slices(data, tmp_path, settings, cancelled=lambda: True)
