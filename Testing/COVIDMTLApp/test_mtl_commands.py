@@ -107,9 +107,5 @@ def test_wrong_use_is_answered_with_a_remedy(table, run, tmp_path):
     ]:
         done = covidmtl(*arguments)
         assert done.exit_code == 1
-        assert (
-            remedy
-            in json.loads(
-                done.output.splitlines()[-1] if "{" in done.output.splitlines()[-1] else done.output.splitlines()[-2]
-            )["remedy"]
-        )
+        said = [json.loads(line) for line in done.output.splitlines() if line.startswith("{")]
+        assert remedy in said[-1]["remedy"]
