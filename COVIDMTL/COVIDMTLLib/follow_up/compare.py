@@ -23,6 +23,7 @@ from COVIDMTLLib.follow_up.time_point import TimePoint
 COMMON_MM = 2.0  # sampling of the space in which lesions are matched and drawn
 SLICE_RATIO = 1.25  # slice distances differing by more make volumes and small lesions hard to compare
 LUNG_CHANGE = 0.15  # share: more is another depth of breath, a cut-off lung or a failed mask
+UNKNOWN_KERNEL = "The reconstruction kernel of at least one scan is not known, so kernels could not be compared."
 MIN_LUNG_DICE = 0.85  # after registration: below, the lungs' shapes differ too much to match lesions by place
 
 
@@ -92,6 +93,7 @@ class FollowUp:
         lesions: Followed lesions, the largest first.
         motion: Registration of the two scans.
         warnings: What makes the comparison doubtful.
+        notes: What could not be checked.
         lungs: Lungs of the scan that kept its space, bool ``[z, y, x]`` on the common grid.
         before: Lesions of the first time point on the common grid, bool.
         after: Lesions of the second.
@@ -102,6 +104,7 @@ class FollowUp:
     lesions: tuple[FollowedLesion, ...]
     motion: RigidMotion
     warnings: tuple[str, ...]
+    notes: tuple[str, ...]
     lungs: npt.NDArray[np.bool_]
     before: npt.NDArray[np.bool_]
     after: npt.NDArray[np.bool_]
@@ -167,6 +170,7 @@ def compare(
         lesions=tuple(lesions),
         motion=motion,
         warnings=tuple(_warnings(before, after, motion)),
+        notes=() if before.kernel and after.kernel else (UNKNOWN_KERNEL,),
         lungs=resample_labels(fixed, fixed.lungs, grid) > 0,
         before=drawn[0],
         after=drawn[1],
@@ -211,8 +215,6 @@ def _warnings(before: TimePoint, after: TimePoint, motion: RigidMotion) -> list[
     kernels = before.kernel, after.kernel
     if all(kernels) and kernels[0] != kernels[1]:
         found.append(f"The reconstruction kernels differ ({kernels[0]} and {kernels[1]}): intensities are not alike.")
-    elif not all(kernels):
-        found.append("The reconstruction kernel of at least one scan is not known, so kernels could not be compared.")
     methods = before.lesion_method, after.lesion_method
     if all(methods) and methods[0] != methods[1]:
         found.append(f"The lesions were found by different methods ({methods[0]} and {methods[1]}).")

@@ -78,6 +78,7 @@ def follow_up_section(found: FollowUp) -> Section:
         (
             "The first scan is the one named first. Volumes are measured on each scan's own voxels; registration "
             "serves to match lesions and to draw the picture.",
+            *found.notes,
         ),
     )
 

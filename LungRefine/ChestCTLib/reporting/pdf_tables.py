@@ -27,7 +27,8 @@ def fitted_tables(table: Table, width: float) -> list[Flowable]:
     headings = [column.heading for column in table.columns]
     rows = table.shown_rows()
     needed = [_column_width(headings[n], [row[n] for row in rows]) for n in range(len(headings))]
-    return [_draw(headings, rows, part, needed, width) for part in column_parts(needed, width)]
+    words = [any(isinstance(row[n], str) for row in table.rows) for n in range(len(headings))]
+    return [_draw(headings, rows, part, needed, words, width) for part in column_parts(needed, width)]
 
 
 def column_parts(needed: list[float], width: float) -> list[list[int]]:
@@ -56,14 +57,17 @@ def _column_width(heading: str, cells: list[str]) -> float:
     return float(max(words, longest)) + 2 * PADDING + 1
 
 
-def _draw(headings: list[str], rows: list[list[str]], part: list[int], needed: list[float], width: float) -> Flowable:
+def _draw(
+    headings: list[str], rows: list[list[str]], part: list[int], needed: list[float], words: list[bool], width: float
+) -> Flowable:
+    """Words stand at the left of their column, numbers at the right."""
     from reportlab.platypus import Table as PdfTable
     from reportlab.platypus import TableStyle
 
     widths = [needed[n] for n in part]
     spare = max(0.0, width - sum(widths)) / len(widths)
-    lines = [[paragraph(headings[n], "head_right" if n else "head") for n in part]]
-    lines += [[paragraph(row[n], "number" if n else "cell") for n in part] for row in rows]
+    lines = [[paragraph(headings[n], "head" if words[n] else "head_right") for n in part]]
+    lines += [[paragraph(row[n], "cell" if words[n] else "number") for n in part] for row in rows]
     # at most so much wider than needed: numbers far from their row's name are hard to follow
     drawn = PdfTable(lines, colWidths=[w + min(spare, 24.0) for w in widths], repeatRows=1, hAlign="LEFT", spaceAfter=6)
     drawn.setStyle(

@@ -148,6 +148,7 @@ def test_the_same_scan_twice_shows_no_change(pair: Pair) -> None:
     found = compare(replace(pair.first, input_sha256="abc"), replace(pair.first, input_sha256="abc"))
     assert found.region("total").change_ml == 0
     assert {lesion.status for lesion in found.lesions} == {"persisting"}
+    assert "kernel" in found.notes[0]  # neither scan says its kernel
     assert any("same scan" in text for text in found.warnings)
 
 
@@ -159,6 +160,7 @@ def test_mixed_slices_kernels_methods_and_breath_are_warned_of(pair: Pair) -> No
     text = " ".join(found.warnings)
     for expected in ("2.50 and 4.00 mm", "B30f and B70f", "network and hu-bands", "lung volumes differ"):
         assert expected in text
+    assert found.notes == ()
 
 
 def test_without_lesions_nothing_is_divided_by_zero(pair: Pair) -> None:
