@@ -25,6 +25,7 @@ class Cohort:
     peripheral: list[float]
     heights_mm: list[float]
     hu_share: npt.NDArray[np.float64]
+    merged: list[int]
 
     def share_between(self, low: int, high: int) -> float:
         return float(self.hu_share[(HU_EDGES[:-1] >= low) & (HU_EDGES[1:] <= high)].sum())
@@ -39,7 +40,7 @@ class Cohort:
 
 def measure(diagnosis: str) -> Cohort:
     """Measured here with repeated textbook operations, apart from the code that places the lesions."""
-    cohort = Cohort([], [], [], [], np.zeros(len(HU_EDGES) - 1))
+    cohort = Cohort([], [], [], [], np.zeros(len(HU_EDGES) - 1), [])
     rows = int(PERIPHERY_MM // SPACING[1])
     disc = np.hypot(*np.mgrid[-rows : rows + 1, -rows : rows + 1]) * SPACING[1] <= PERIPHERY_MM
     for seed in SEEDS:
@@ -47,6 +48,8 @@ def measure(diagnosis: str) -> Cohort:
         lungs, lesions = phantom.lungs > 0, phantom.lesions > 0
         inner = ndimage.binary_erosion(lungs, disc[None])
         cohort.counts.append(int(phantom.lesion_ids.max()))
+        if ndimage.label(lesions, np.ones((3, 3, 3)))[1] != phantom.lesion_ids.max():
+            cohort.merged.append(seed)
         cohort.ratios.append(100 * lesions.sum() / lungs.sum())
         cohort.peripheral.append(100 * (lesions & ~inner).sum() / lesions.sum())
         cohort.heights_mm += [
@@ -64,6 +67,11 @@ def covid() -> Cohort:
 @pytest.fixture(scope="module")
 def cap() -> Cohort:
     return measure("cap")
+
+
+@pytest.mark.slow
+def test_lesions_never_touch_each_other_even_on_a_coarse_grid(covid: Cohort, cap: Cohort) -> None:
+    assert covid.merged == cap.merged == []
 
 
 @pytest.mark.slow

@@ -144,3 +144,8 @@ def ellipsoid_field(box: Box, centre: tuple[float, ...], radii: tuple[float, ...
 def linear_step(field: Floats, width: float) -> Floats:
     """Share of a voxel inside: 0 outside, 1 inside, linear over ``width`` mm around the border."""
     return np.clip(field * np.float32(1.0 / width) + np.float32(0.5), 0.0, 1.0)
+
+
+def points(*places: tuple[float, float, float]) -> npt.NDArray[np.float64]:
+    """Body positions ``(z, y, x)`` as one array ``[n, 3]``."""
+    return np.asarray(places, dtype=np.float64)

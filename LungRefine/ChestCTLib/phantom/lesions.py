@@ -41,6 +41,7 @@ class LesionPlan:
         upright: How much longer than wide a lesion is.
         consolidated: Mean share of consolidation.
         ground_glass_hu: Mean density of ground glass.
+        cluster_mm: Further lesions begin within this distance of the first one's seed, where there is room.
         solid_hu: Lowest and highest density of consolidation; often incomplete in COVID-19, so without a second peak.
     """
 
@@ -53,6 +54,7 @@ class LesionPlan:
     consolidated: float
     ground_glass_hu: float
     solid_hu: tuple[float, float]
+    cluster_mm: float
 
 
 PLANS: dict[Diagnosis, LesionPlan] = {
@@ -66,6 +68,7 @@ PLANS: dict[Diagnosis, LesionPlan] = {
         consolidated=0.07,
         ground_glass_hu=-685.0,
         solid_hu=(-220.0, 45.0),
+        cluster_mm=np.inf,
     ),
     "cap": LesionPlan(
         counts=(0.52, 0.31, 0.12, 0.05),  # 1.7 on average
@@ -77,6 +80,7 @@ PLANS: dict[Diagnosis, LesionPlan] = {
         consolidated=0.45,
         ground_glass_hu=-690.0,
         solid_hu=(10.0, 40.0),
+        cluster_mm=50.0,  # CAP gathers, its lesions' centres spread 16 mm against 86 mm
     ),
 }
 
@@ -146,11 +150,14 @@ def place_lesions(
     core = np.full(box.shape, -20.0, dtype=np.float32)
     ids = np.zeros(box.shape, dtype=np.uint16)
     solid = np.zeros(box.shape, dtype=np.float32)
+    first_seed: npt.NDArray[np.intp] | None = None
     for number, volume in enumerate(np.sort(volumes)[::-1], start=1):
-        grown = _grow(rng, plan, int(volume), share, np.where(free, sides, 0), distance, warp, detail, box)
-        if grown is None:
-            continue
-        field, cut = grown
+        room = np.where(free, sides, 0).astype(np.uint8)
+        seed_point = _choose_seed(rng, plan, share, room, distance, first_seed, box)
+        if seed_point is None:
+            break
+        first_seed = seed_point if first_seed is None else first_seed
+        field, cut = _grow(rng, plan, seed_point, int(volume), share, room, distance, warp, detail, box)
         mask = field > 0
         np.maximum(depth[cut], field, out=depth[cut])
         _consolidate(rng, plan, mask, field, distance[cut], detail[cut], box, core[cut])
@@ -175,32 +182,49 @@ def _widen(
     return wide, np.pad(mask, rims)
 
 
+def _choose_seed(
+    rng: np.random.Generator,
+    plan: LesionPlan,
+    share: float,
+    room: npt.NDArray[np.uint8],
+    distance: Floats,
+    first: npt.NDArray[np.intp] | None,
+    box: Box,
+) -> npt.NDArray[np.intp] | None:
+    """Where a lesion begins: index of a free point of the lung; None where no room is left."""
+    near_border = rng.random() < share
+    candidates = np.flatnonzero((room > 0) & ((distance < 9.0) if near_border else (distance > 14.0)))
+    if candidates.size == 0:
+        candidates = np.flatnonzero(room)
+    if candidates.size == 0:
+        return None
+    if first is not None and np.isfinite(plan.cluster_mm):
+        points = np.stack(np.unravel_index(candidates, room.shape), axis=1)
+        close = np.linalg.norm((points - first) * np.asarray(box.step), axis=1) < plan.cluster_mm
+        candidates = candidates[close] if close.any() else candidates
+    drawn = np.stack(np.unravel_index(rng.choice(candidates, min(4, candidates.size)), room.shape), axis=1)
+    # COVID-19 prefers the back of the lung
+    return drawn[int(np.argmax(drawn[:, 1])) if plan.peripheral > 0.5 else 0]
+
+
 def _grow(
     rng: np.random.Generator,
     plan: LesionPlan,
+    seed: npt.NDArray[np.intp],
     volume: int,
     share: float,
-    free: npt.NDArray[np.uint8],
+    room: npt.NDArray[np.uint8],
     distance: Floats,
     warp: Floats,
     detail: Floats,
     box: Box,
-) -> tuple[Floats, tuple[slice, ...]] | None:
-    """Grow one lesion of ``volume`` points around a random seed; its field and the part of the box it lies in."""
-    near_border = rng.random() < share
-    candidates = np.flatnonzero((free > 0) & ((distance < 9.0) if near_border else (distance > 14.0)))
-    if candidates.size == 0:
-        candidates = np.flatnonzero(free)
-    if candidates.size == 0:
-        return None
-    drawn = np.unravel_index(rng.choice(candidates, min(4, candidates.size)), free.shape)
-    pick = int(np.argmax(drawn[1])) if plan.peripheral > 0.5 else 0  # COVID-19 prefers the back of the lung
-    seed = np.array([axis[pick] for axis in drawn])
+) -> tuple[Floats, tuple[slice, ...]]:
+    """Grow one lesion of ``volume`` points around its seed; its field and the part of the box it lies in."""
     ball = (3.0 * volume / (4.0 * np.pi)) ** (1.0 / 3.0)
     reach = np.ceil(ball * np.array([2.2 * plan.upright, 2.6, 2.6])).astype(int) + 4
-    low, high = np.maximum(seed - reach, 0), np.minimum(seed + reach + 1, free.shape)
+    low, high = np.maximum(seed - reach, 0), np.minimum(seed + reach + 1, room.shape)
     cut = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-    inside = free[cut] == free[tuple(seed)]
+    inside = room[cut] == room[tuple(seed)]
     z, y, x = (np.arange(a, b, dtype=np.float32) - s for a, b, s in zip(low, high, seed, strict=True))
     stretch = np.exp(rng.normal(0, 0.18, 3))
     radial = np.sqrt(

@@ -11,7 +11,8 @@ from ChestCTLib.phantom.fields import Box, Floats, linear_step, random_field
 from ChestCTLib.phantom.lesions import CORE_EDGE_MM, GAP_MM, GLASS_EDGE_MM, Lesions, place_lesions
 from ChestCTLib.phantom.settings import Phantom, PhantomSettings
 from ChestCTLib.phantom.target import TargetGrid
-from ChestCTLib.phantom.thorax import BLOOD_HU, Thorax, build_thorax
+from ChestCTLib.phantom.thorax import Thorax, build_thorax
+from ChestCTLib.phantom.tissues import BLOOD_HU
 from ChestCTLib.phantom.trees import Tree, draw_tree, grow_tree, scatter_inside
 from ChestCTLib.progress import CancelCheck, Progress, never_cancelled, no_progress, raise_if_cancelled
 from ChestCTLib.volume import CTVolume

@@ -10,23 +10,11 @@ from scipy import ndimage
 from scipy.interpolate import PchipInterpolator
 
 from ChestCTLib.phantom.anatomy import Anatomy
-from ChestCTLib.phantom.fields import (
-    Box,
-    Floats,
-    ellipsoid_field,
-    random_field,
-    smooth_max,
-    tube_field,
-)
+from ChestCTLib.phantom.fields import Box, Floats, ellipsoid_field, points, random_field, smooth_max, tube_field
+from ChestCTLib.phantom.skeleton import paint_bones, rib_phase, spine_body
+from ChestCTLib.phantom.surroundings import SKIN_MM, paint_arms, paint_blanket, paint_breasts, paint_table
+from ChestCTLib.phantom.tissues import AIR_HU, BLOOD_HU, FAT_HU, LIVER_HU, MUSCLE_HU, SKIN_HU
 
-AIR_HU = -1000.0
-FAT_HU = -100.0
-MUSCLE_HU = 52.0
-BLOOD_HU = 42.0
-LIVER_HU = 58.0
-SKIN_MM = 2.0
-RIB_PITCH_MM = 24.5
-RIB_SLOPE = 0.62  # how far a rib falls for every mm it runs forward
 JUNCTION_X = 2.0  # where the two lungs come nearest to each other
 
 # Template profiles over height z, mm: inner chest wall and skin as superellipses: half width A, half depth B, centre y
@@ -87,15 +75,6 @@ def _dome(
     return surface, (1.0 / np.sqrt(1.0 + slope_y**2 + slope_x**2)).astype(np.float32)[None]
 
 
-def _rib_phase(z: Floats, y: Floats) -> Floats:
-    """Where a point lies between one rib space (0) and the next (1); the middle of a rib is 0.5."""
-    return (((z - RIB_SLOPE * (y - 20.0)) / RIB_PITCH_MM) % 1.0).astype(np.float32)
-
-
-def _points(*points: tuple[float, float, float]) -> npt.NDArray[np.float64]:
-    return np.asarray(points, dtype=np.float64)
-
-
 def build_thorax(anatomy: Anatomy, rng: np.random.Generator, body_box: Box) -> Thorax:
     """Build the chest on a box in body mm; works in template mm inside, where the anatomy's scale is taken out."""
     scale = anatomy.scale
@@ -127,7 +106,7 @@ def build_thorax(anatomy: Anatomy, rng: np.random.Generator, body_box: Box) -> T
     inner += 1.2 * rough + 0.4 * fine
 
     # the lung bulges a little between the ribs
-    inner += 0.9 * np.cos(2 * np.pi * _rib_phase(z, y)).astype(np.float32)
+    inner += 0.9 * np.cos(2 * np.pi * rib_phase(z, y)).astype(np.float32)
 
     mediastinum, organs = _mediastinum(anatomy, box, rough, fine)
     domes = _domes(anatomy, box, rough)
@@ -140,12 +119,13 @@ def build_thorax(anatomy: Anatomy, rng: np.random.Generator, body_box: Box) -> T
     right, left = sides
 
     tissue = np.full(box.shape, AIR_HU, dtype=np.float32)
-    _table(anatomy, box, skin, tissue)
-    _blanket(box, skin, tissue, rough, fine)
-    _breasts(anatomy, box, skin, tissue, fine)
+    paint_table(anatomy, box, skin, tissue)
+    paint_blanket(box, skin, tissue, rough, fine)
+    paint_arms(anatomy, box, tissue)
+    paint_breasts(anatomy, box, skin, tissue, fine)
     body = skin > 0
     tissue[body] = FAT_HU
-    tissue[body & (skin < SKIN_MM)] = 20.0
+    tissue[body & (skin < SKIN_MM)] = SKIN_HU
     muscle = (skin > anatomy.fat + 2.0 * rough + 2.0 * fine) & body
     tissue[muscle] = MUSCLE_HU
     tissue[muscle & (fine > 1.5)] = -40.0
@@ -156,10 +136,10 @@ def build_thorax(anatomy: Anatomy, rng: np.random.Generator, body_box: Box) -> T
         inside = field > 0
         tissue[inside] = density
     tissue[(inner > -2.5) & (inner <= 0.5) & (z > -40)] = 30.0
-    _bones(box, inner, skin, tissue, fine)
+    paint_bones(box, inner, skin, tissue, fine)
 
     tissue = ndimage.gaussian_filter(tissue, 0.6)  # partial volume: takes the steps off the painted borders
-    hila = _points((150.0, 14.0, -46.0), (154.0, 20.0, 48.0)) * np.asarray(scale)
+    hila = points((150.0, 14.0, -46.0), (154.0, 20.0, 48.0)) * np.asarray(scale)
     return Thorax(body_box, tissue, right, left, hila)
 
 
@@ -174,7 +154,7 @@ def _mediastinum(anatomy: Anatomy, box: Box, rough: Floats, fine: Floats) -> tup
 
     aorta = tube_field(
         box,
-        _points(
+        points(
             (-90, 44, 14),
             (40, 46, 19),
             (150, 46, 22),
@@ -188,39 +168,37 @@ def _mediastinum(anatomy: Anatomy, box: Box, rough: Floats, fine: Floats) -> tup
         np.array([11, 12, 13, 13.5, 14, 14.5, 15, 16, 16.0]),
     )
     veins = tube_field(
-        box, _points((262, -2, -34), (225, -8, -26), (190, -8, -27), (120, -8, -24)), np.array([9, 9, 10.5, 11.0])
+        box, points((262, -2, -34), (225, -8, -26), (190, -8, -27), (120, -8, -24)), np.array([9, 9, 10.5, 11.0])
     )
     veins = tube_field(
         box,
-        _points((248, 6, 36), (228, -14, 18), (222, -16, -4), (212, -10, -24)),
+        points((248, 6, 36), (228, -14, 18), (222, -16, -4), (212, -10, -24)),
         np.array([8, 7.5, 7.5, 8.0]),
         into=veins,
     )
-    veins = tube_field(box, _points((-90, 18, -14), (60, 6, -20), (95, 0, -22)), np.array([12, 13, 14.0]), into=veins)
-    necks = tube_field(box, _points((200, 2, 8), (235, 10, 24), (275, 14, 30)), np.array([6, 5.5, 5]))
-    necks = tube_field(box, _points((204, -4, -4), (235, 0, -16), (275, 10, -26)), np.array([7, 6.5, 5]), into=necks)
-    pulmonary = tube_field(box, _points((112, -34, 12), (140, -24, 16), (154, -6, 14)), np.array([14, 14, 14.0]))
+    veins = tube_field(box, points((-90, 18, -14), (60, 6, -20), (95, 0, -22)), np.array([12, 13, 14.0]), into=veins)
+    necks = tube_field(box, points((200, 2, 8), (235, 10, 24), (275, 14, 30)), np.array([6, 5.5, 5]))
+    necks = tube_field(box, points((204, -4, -4), (235, 0, -16), (275, 10, -26)), np.array([7, 6.5, 5]), into=necks)
+    pulmonary = tube_field(box, points((112, -34, 12), (140, -24, 16), (154, -6, 14)), np.array([14, 14, 14.0]))
     pulmonary = tube_field(
-        box, _points((152, -4, 8), (148, 6, -22), (146, 14, -50)), np.array([12, 11.5, 9.0]), into=pulmonary
+        box, points((152, -4, 8), (148, 6, -22), (146, 14, -50)), np.array([12, 11.5, 9.0]), into=pulmonary
     )
     pulmonary = tube_field(
-        box, _points((154, -4, 14), (160, 12, 34), (154, 24, 52)), np.array([13, 12, 9.0]), into=pulmonary
+        box, points((154, -4, 14), (160, 12, 34), (154, 24, 52)), np.array([13, 12, 9.0]), into=pulmonary
     )
-    esophagus = tube_field(
-        box, _points((275, 34, 4), (170, 38, 4), (60, 34, 8), (20, 20, 16)), np.array([7, 7.5, 8, 8])
-    )
-    thyroid = tube_field(box, _points((262, 12, -16), (240, 10, -12)), np.array([10, 4.0]))
-    thyroid = tube_field(box, _points((262, 12, 16), (240, 10, 12)), np.array([10, 4.0]), into=thyroid)
+    esophagus = tube_field(box, points((275, 34, 4), (170, 38, 4), (60, 34, 8), (20, 20, 16)), np.array([7, 7.5, 8, 8]))
+    thyroid = tube_field(box, points((262, 12, -16), (240, 10, -12)), np.array([10, 4.0]))
+    thyroid = tube_field(box, points((262, 12, 16), (240, 10, 12)), np.array([10, 4.0]), into=thyroid)
 
     # the fat plate between the lungs: thin in front and behind the heart, wide at the thoracic inlet
     front = _profile(z, (-90, 60, 110, 165, 205, 235, 275), (34, 22, anatomy.junction, anatomy.junction, 18, 30, 44))
     back = _profile(z, (-90, 60, 110, 165, 205, 235, 275), (24, 14, 13, 16, 18, 26, 42))
     blend = 1.0 / (1.0 + np.exp(-(y - 5.0) / 10.0))
     plate = (front * (1 - blend) + back * blend) - np.abs(x - JUNCTION_X)
-    airway_coat = tube_field(box, _points((275, 20, 0), (166, 27, 2)), np.array([14, 14.5]))
-    airway_coat = tube_field(box, _points((166, 27, 2), (150, 21, -30)), np.array([13, 11.0]), into=airway_coat)
-    airway_coat = tube_field(box, _points((166, 27, 2), (150, 26, 36)), np.array([13, 10.0]), into=airway_coat)
-    spine = _spine_body(box)
+    airway_coat = tube_field(box, points((275, 20, 0), (166, 27, 2)), np.array([14, 14.5]))
+    airway_coat = tube_field(box, points((166, 27, 2), (150, 21, -30)), np.array([13, 11.0]), into=airway_coat)
+    airway_coat = tube_field(box, points((166, 27, 2), (150, 26, 36)), np.array([13, 10.0]), into=airway_coat)
+    spine = spine_body(box)
 
     outline = smooth_max(plate.astype(np.float32), heart + 4.0, 16.0)
     for tube, coat in (
@@ -254,12 +232,6 @@ def _domes(anatomy: Anatomy, box: Box, rough: Floats) -> list[tuple[Floats, Floa
         _dome(y, x, anatomy.right_dome, (-8.0, -68.0), anatomy.dome_depth, step),
         _dome(y, x, anatomy.left_dome, (-6.0, 72.0), anatomy.dome_depth, step),
     ]
-
-
-def _spine_body(box: Box) -> Floats:
-    _, y, x = box.open_axes()
-    rho = np.sqrt((x / 19.0) ** 2 + ((y - 66.0) / 16.0) ** 2)
-    return np.broadcast_to(((1.0 - rho) * 17.0).astype(np.float32), box.shape)
 
 
 def _belly(
@@ -305,98 +277,3 @@ def _belly(
         colon = np.minimum(colon, inner - 2.0) + 1.0 * fine
         tissue[colon > 0] = 35.0
         tissue[colon > 3.0] = AIR_HU + 10
-
-
-def _bones(box: Box, inner: Floats, skin: Floats, tissue: Floats, fine: Floats) -> None:
-    """Paint ribs, sternum, spine, shoulder blades and collar bones."""
-    z, y, x = box.open_axes()
-    outside = -inner
-    # ribs run down from the spine to the front; in the unrolled wall they are bands of constant z + slope * y
-    across = (_rib_phase(z, y) - 0.5) * RIB_PITCH_MM
-    rib = 1.0 - np.sqrt(((outside - 7.5) / 4.6) ** 2 + (across / 7.2) ** 2)
-    rib = np.where((z < 262) & (np.abs(x) > 16), rib, -1.0)
-    cartilage = y < -58
-    tissue[(rib > 0) & cartilage] = 110.0
-    tissue[(rib > 0) & ~cartilage] = 620.0
-    tissue[(rib > 0.42) & ~cartilage] = 190.0
-
-    sternum = np.minimum(
-        1.0 - np.sqrt((x / 21.0) ** 2 + ((outside - 9.0) / 6.5) ** 2), np.where((y < 0) & (z > 55) & (z < 215), 1, -1)
-    )
-    tissue[sternum > 0] = 420.0
-    tissue[sternum > 0.3] = 130.0
-
-    body = _spine_body(box)
-    disc_phase = (z / 26.0) % 1.0
-    disc = (disc_phase < 0.2) + 0.0 * body > 0
-    tissue[(body > 0) & ~disc] = 480.0
-    tissue[(body > 2.5) & ~disc] = 170.0
-    tissue[(body > 0) & disc] = 85.0
-    ring = np.sqrt((x / 15.0) ** 2 + ((y - 92.0) / 12.0) ** 2)
-    tissue[np.broadcast_to((ring < 1.0) & (ring > 0.68) & (y > 84), box.shape) & (skin > 0)] = 500.0
-    tissue[np.broadcast_to(ring <= 0.68, box.shape)] = 25.0
-    spinous = (np.abs(x) < 3.5) & (y > 102) & (((z + 0.5 * y) / 26.0) % 1.0 < 0.62) & (skin > 12)
-    tissue[spinous] = 420.0
-    transverse = (
-        (np.sqrt(((y - 88.0) / 5.0) ** 2 + ((disc_phase - 0.6) * 26.0 / 6.0) ** 2) < 1)
-        & (np.abs(x) > 13)
-        & (np.abs(x) < 34)
-    )
-    tissue[transverse] = 450.0
-
-    blade = 1.0 - np.sqrt(((outside - 21.0 - 2.0 * fine) / 2.8) ** 2)
-    angle = np.arctan2(y - 10.0, np.abs(x))
-    on_blade = (
-        (z > 118) & (z < 236) & (angle > 0.38) & (angle < 0.38 + 0.95 * np.clip((z - 105) / 90, 0.2, 1)) & (skin > 8)
-    )
-    tissue[(blade > 0) & on_blade] = 430.0
-    for sign in (-1.0, 1.0):
-        collar = tube_field(
-            box,
-            _points((222, -44, sign * 20), (238, -30, sign * 70), (250, 4, sign * 128)),
-            np.array([7, 5.5, 6.0]),
-            far=10.0,
-        )
-        tissue[(collar > 0) & (skin > 3)] = 560.0
-        tissue[(collar > 2.4) & (skin > 3)] = 220.0
-        head = ellipsoid_field(box, (246, 22, sign * 152), (24, 24, 22))
-        tissue[(head > 0) & (skin > 3)] = 520.0
-        tissue[(head > 2.5) & (skin > 3)] = 210.0
-
-
-def _breasts(anatomy: Anatomy, box: Box, skin: Floats, tissue: Floats, fine: Floats) -> None:
-    """Paint the breasts in front of the chest; lying on the back they flatten and move sideways."""
-    if anatomy.breasts <= 0:
-        return
-    k = anatomy.breasts
-    for sign in (-1.0, 1.0):
-        breast = ellipsoid_field(box, (95.0, -92.0, sign * 82.0), (58 * k, 40 * k, 54 * k))
-        tissue[breast > 0] = FAT_HU
-        tissue[(breast > 0) & (breast < SKIN_MM)] = 20.0
-        tissue[(breast > 9) & (fine > 0.2)] = 25.0
-
-
-def _blanket(box: Box, skin: Floats, tissue: Floats, rough: Floats, fine: Floats) -> None:
-    """Paint the folds of a blanket over the patient."""
-    _, y, _ = box.open_axes()
-    sheet = np.abs(skin + 16.0 + 9.0 * rough + 5.0 * fine)
-    tissue[(sheet < 1.0) & (y < 10)] = -860.0
-    second = np.abs(skin + 30.0 - 14.0 * rough + 6.0 * fine)
-    tissue[(second < 0.9) & (y < -10)] = -900.0
-
-
-def _table(anatomy: Anatomy, box: Box, skin: Floats, tissue: Floats) -> None:
-    """Paint the table the patient lies on: a thin dense shell around foam; and a thin mattress."""
-    z, y, x = box.open_axes()
-    lowest = y + 0.0 * skin
-    back = float(np.where(skin > 0, lowest, -1e3).max())
-    curve = 0.0 if anatomy.table_flat else 0.0016
-    top = back + anatomy.table_gap - curve * x * x + 3.0
-    depth = y - top
-    half_width = 215.0
-    inside = (depth > 0) & (depth < 26.0) & (np.abs(x) < half_width) & (z > -1e4)
-    foam = (depth > 3.0) & (depth < 23.0) & (np.abs(x) < half_width - 4)
-    tissue[np.broadcast_to(inside, tissue.shape)] = -180.0
-    tissue[np.broadcast_to(inside & foam, tissue.shape)] = -930.0
-    mat = (depth > -9.0) & (depth <= -1.0) & (np.abs(x) < half_width - 20)
-    tissue[np.broadcast_to(mat, tissue.shape)] = -890.0
