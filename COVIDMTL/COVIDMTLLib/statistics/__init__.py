@@ -1,0 +1,1 @@
+"""Statistics of the cohort and the models: Welch's ANOVA, classification scores, bootstrap intervals, DeLong's test."""
