@@ -35,7 +35,8 @@ class TaskAssessment:
         classes: Names of the classes.
         probabilities: One for each class, with sum 1; an output of a network, not the chance of a disease.
         cam_class: The class that the map explains: the positive one, for severity the one called most likely.
-        cam: float32 ``[z, y, x]`` on the scan's grid in [0, 1]; all 0 where nothing speaks for the class.
+        cam: float32 ``[z, y, x]`` on the scan's grid in [0, 1], the highest value in the lungs being 1; 0 outside the
+            lungs, which the network never sees, and all 0 where nothing speaks for the class.
     """
 
     task: str
@@ -145,14 +146,19 @@ def assess(
         wanted = 1 if len(chances) == 2 else int(np.argmax(chances))
         cam = scaled(explain(network, shared, name, wanted)[0], crop.intensities.shape)
         classes = TASK_BY_NAME[name].classes
-        tasks[name] = TaskAssessment(
-            name, classes, tuple(chances), classes[wanted], np.clip(crop.restore(cam), 0, 1).astype(np.float32)
-        )
+        tasks[name] = TaskAssessment(name, classes, tuple(chances), classes[wanted], _in_lungs(crop, cam))
     warnings = []
     if crop.coverage < LOW_COVERAGE:
         warnings.append(f"The network saw only {crop.coverage:.0%} of the lungs: they are larger than its input.")
     progress(1.0, "Network done")
     return NetworkAssessment(tasks, card.id, card.evidence, crop.coverage, tuple(warnings))
+
+
+def _in_lungs(crop: NetworkInput, cam: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """The map on the scan's grid, without what its coarse voxels spill over the lungs' border, scaled to [0, 1]."""
+    values = np.where(crop.inside, crop.restore(cam), 0).clip(min=0).astype(np.float32)
+    peak = float(values.max())
+    return values / np.float32(peak) if peak > 0 else values
 
 
 def _loaded(card: ModelCard, device: str) -> TrainedNetwork:

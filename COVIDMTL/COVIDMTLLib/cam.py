@@ -34,7 +34,6 @@ def class_activation(network: MultitaskNetwork, shared: Tensor, task: str, wante
     layers = network.tasks[task]
     if not isinstance(layers, TaskLayers):
         raise InputError(f"The head of '{task}' is not linear.", "Use Grad-CAM.")
-    # fewer maps after the head than before it: combine the weights, not the maps
     maps = layers.class_maps(shared)
     others = [number for number in range(maps.shape[1]) if number != wanted]
     return (maps[:, wanted] - maps[:, others].mean(dim=1)).clamp(min=0)

@@ -76,10 +76,12 @@ class NetworkInput:
     Attributes:
         intensities: float32 ``[z, y, x]`` of the crop: HU + 1024 in 0..2000 inside the lungs, 0 outside.
         coverage: Share of the lungs' volume inside the crop, in [0, 1].
+        inside: Bool on the scan's own grid: the lungs, all that the network sees.
     """
 
     intensities: npt.NDArray[np.float32]
     coverage: float
+    inside: npt.NDArray[np.bool_]
     _view: CanonicalView
     _box: tuple[slice, slice, slice]  # the lungs' box on the canonical grid
     _coarse: Size  # the box on the network's grid
@@ -141,7 +143,7 @@ def network_input(volume: CTVolume, lungs: npt.NDArray[np.uint8], settings: Inpu
     crop = centred(_average_to_shape(intensities, size), settings.size)
     share = _average_to_shape(inside.astype(np.float32), size)
     coverage = float(centred(share, settings.size).sum() / max(float(share.sum()), 1e-6))
-    return NetworkInput(crop, min(coverage, 1.0), view, box, size)
+    return NetworkInput(crop, min(coverage, 1.0), lungs > 0, view, box, size)
 
 
 def masked_intensities(hu: npt.NDArray[np.int16], inside: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
