@@ -9,6 +9,7 @@ import math
 import re
 
 import pytest
+
 from ChestCTLib.case_report import (
     RESEARCH_NOTICE,
     CaseReport,

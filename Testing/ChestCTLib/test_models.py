@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from ChestCTLib import models
 from ChestCTLib.errors import ModelError
 from ChestCTLib.models import Figure, ModelCard, card_text, file_sha256, find_model, list_models, model_file, read_card

@@ -8,6 +8,7 @@ import random
 import numpy as np
 import pytest
 import torch
+
 from ChestCTLib.errors import InputError, ModelError
 from ChestCTLib.learning.checkpoints import load_checkpoint, save_checkpoint
 from ChestCTLib.learning.log import TrainingLog, read_log
