@@ -375,7 +375,8 @@ class LungRefineLogic(ScriptedLoadableModuleLogic):
         displays.show_side_by_side(slicer.mrmlScene, nodes.lungs, nodes.classical, layout == layouts.COMPARE_LAYOUT)
         displays.show_in_tables_and_plots(slicer.mrmlScene, nodes.measures, nodes.chart)
         # the views get their new sizes when the event loop runs
-        qt.QTimer.singleShot(0, lambda: displays.set_views(slicer.mrmlScene, nodes.volume, nodes.center_ras))
+        center = nodes.center_ras if nodes.center_ras is not None else displays.center_of_first_segment(nodes.lungs)
+        qt.QTimer.singleShot(0, lambda: displays.set_views(slicer.mrmlScene, nodes.volume, center))
 
 
 class LungRefineTest(ScriptedLoadableModuleTest):

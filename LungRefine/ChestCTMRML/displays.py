@@ -19,7 +19,7 @@ FILL_OPACITY = 0.35
 OUTLINE_OPACITY = 1.0
 MARGIN = 1.04  # share of a slice view left free round the scan
 CAMERA_ANGLE_DEG = 30.0  # VTK's default view angle
-FRONT_DISTANCE = 1.25  # distance of the camera in diagonals of the scan: both lungs fit a view of any shape
+FRONT_DISTANCE = 1.45  # distance of the camera in diagonals of the scan: both lungs fit a view of any shape
 
 
 class LabelStyle(Enum):
@@ -151,6 +151,15 @@ def set_views(scene: Any, volume_node: Any, center_ras: npt.NDArray[np.float64] 
 def nodes_of_class(scene: Any, class_name: str) -> Iterator[Any]:
     """All nodes of a class, as they are now."""
     yield from [scene.GetNthNodeByClass(n, class_name) for n in range(scene.GetNumberOfNodesByClass(class_name))]
+
+
+def center_of_first_segment(segmentation_node: Any) -> npt.NDArray[np.float64] | None:
+    """World RAS centre of a segmentation's first segment, to cut the views through; None without one."""
+    segmentation = segmentation_node.GetSegmentation()
+    if segmentation.GetNumberOfSegments() == 0:
+        return None
+    center = segmentation_node.GetSegmentCenterRAS(segmentation.GetNthSegmentID(0))
+    return None if center is None else np.array(center)
 
 
 def _fit_slice(

@@ -240,7 +240,6 @@ class Job:
             return
         self._read_lines()
         if self._kill_at is not None:
-            _signal_group(self._process, hard=True)  # children that outlived the child
             self._end(JobState.cancelled)
         elif code != 0:
             self._fail(self._error or _crash(code, self._last_lines()))
@@ -294,8 +293,7 @@ class Job:
             self._steps.close()  # type: ignore[attr-defined]  # generators undo what they began in their own finally
             self._steps = None
         if self._process is not None:
-            if self._process.poll() is None:
-                _signal_group(self._process, hard=True)
+            _signal_group(self._process, hard=True)  # also children that outlived the child
             self._process.wait()
             self._process = None
         if self._folder is not None:

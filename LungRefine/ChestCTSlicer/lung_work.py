@@ -222,7 +222,7 @@ def _tables(scene: Any, volume: Any, values: dict[str, Any]) -> tuple[Any, Any]:
         ("Recovered lung", values.get("recovered_ml"), "mL"),
     ]
     percentiles = (values.get("recovered_hu") or {}).get("hu_percentiles") or {}
-    rows += [(f"Recovered lung, {name}", percentiles.get(p), "HU") for p, name in PERCENTILE_NAMES.items()]
+    rows += [(f"Recovered, {name}", percentiles.get(p), "HU") for p, name in PERCENTILE_NAMES.items()]
     rows.append(("Computing time", values.get("seconds"), "s"))
     measures = owned_node(scene, volume, "Lungs.Measures", "vtkMRMLTableNode", f"{name}: lung measures")
     _fill(measures, rows)

@@ -1,4 +1,4 @@
-"""Puts the host's parts where a module expects them: ``slicer.app``, ``slicer.mrmlScene``, ``qt``, ``ctk`` and so on."""
+"""Puts the host's parts where a module expects them: ``slicer.app``, ``slicer.mrmlScene``, ``qt``, ``ctk``."""
 
 from __future__ import annotations
 

@@ -16,12 +16,14 @@ FOUR_UP_XML = """
 <layout type="vertical"><item><layout type="horizontal">
 <item><view class="vtkMRMLSliceNode" singletontag="Red"><property name="orientation">Axial</property>
 <property name="viewlabel">R</property><property name="viewcolor">#F34A33</property></view></item>
-<item><view class="vtkMRMLViewNode" singletontag="1"><property name="viewlabel">1</property></view></item></layout></item>
+<item><view class="vtkMRMLViewNode" singletontag="1"><property name="viewlabel">1</property></view></item>
+</layout></item>
 <item><layout type="horizontal">
 <item><view class="vtkMRMLSliceNode" singletontag="Green"><property name="orientation">Coronal</property>
 <property name="viewlabel">G</property><property name="viewcolor">#6EB04B</property></view></item>
 <item><view class="vtkMRMLSliceNode" singletontag="Yellow"><property name="orientation">Sagittal</property>
-<property name="viewlabel">Y</property><property name="viewcolor">#EDD54C</property></view></item></layout></item></layout>
+<property name="viewlabel">Y</property><property name="viewcolor">#EDD54C</property></view></item>
+</layout></item></layout>
 """
 
 

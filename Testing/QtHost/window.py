@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,12 +16,22 @@ import slicer
 from PySide6.QtCore import QElapsedTimer, QSize, Qt, QTimer
 from PySide6.QtWidgets import QApplication, QLabel, QMainWindow, QScrollArea, QSplitter, QVBoxLayout, QWidget
 
-from QtHost.application import MODULE_FOLDERS, Messages, install
+from QtHost.application import MODULE_FOLDERS, install
 from QtHost.layout import LayoutManager
 from QtHost.widgets import qMRMLWidget
 
 PANEL_WIDTH = 470
 HEARTBEAT_MS = 10
+NONE_REFERENCES = 1 << 40  # more than a process can use up
+
+
+def _keep_none_alive() -> None:
+    """Give None references in store: PySide6 6.12 gives one back with every call that returns None, without having it.
+
+    From Python 3.12 on None cannot be freed; before, the interpreter would end with a fatal error.
+    """
+    if sys.version_info < (3, 12):
+        ctypes.c_ssize_t.from_address(id(None)).value += NONE_REFERENCES
 
 
 class Host:
@@ -32,6 +44,7 @@ class Host:
 
     def __init__(self, testing: bool = True, size: tuple[int, int] = (1280, 800)) -> None:
         os.environ.setdefault("QT_LOGGING_RULES", "qt.qpa.*=false;qt.core.qobject.connect=false")
+        _keep_none_alive()
         self.qt = QApplication.instance() or QApplication([])
         self.qt.setStyle("Fusion")
         self.app, self.core, self.messages = install(testing)
@@ -55,11 +68,6 @@ class Host:
         self.widget: Any = None
         self.window.show()
         self.settle()
-
-    @property
-    def answers(self) -> Messages:
-        """Message boxes so far."""
-        return self.messages
 
     def open_module(self, name: str) -> Any:
         """Import a module, show its panel and enter it, as Slicer does.
@@ -128,12 +136,14 @@ class Heartbeat:
     """Measures how long the event loop is ever busy with one thing.
 
     Attributes:
-        longest_s: The longest gap between two beats so far, seconds.
+        longest_s: The longest gap between two beats so far, seconds on the clock; grows when other programs or the
+            software rendering of Mesa take the processor.
+        longest_busy_s: The same in processor time of the GUI's own thread: what the module's code itself takes.
     """
 
     def __init__(self) -> None:
-        self.longest_s = 0.0
-        self.gaps: list[float] = []
+        self.longest_s = self.longest_busy_s = 0.0
+        self._busy = 0.0
         self._clock = QElapsedTimer()
         self._timer = QTimer()
         self._timer.setInterval(HEARTBEAT_MS)
@@ -142,7 +152,8 @@ class Heartbeat:
 
     def start(self) -> None:
         """Begin to measure."""
-        self.longest_s = 0.0
+        self.longest_s = self.longest_busy_s = 0.0
+        self._busy = time.thread_time()
         self._clock.start()
         self._timer.start()
 
@@ -152,6 +163,7 @@ class Heartbeat:
         self._timer.stop()
 
     def _beat(self) -> None:
-        gap = self._clock.restart() / 1000.0
-        self.longest_s = max(self.longest_s, gap)
-        self.gaps.append(gap)
+        self.longest_s = max(self.longest_s, self._clock.restart() / 1000.0)
+        busy = time.thread_time()
+        self.longest_busy_s = max(self.longest_busy_s, busy - self._busy)
+        self._busy = busy

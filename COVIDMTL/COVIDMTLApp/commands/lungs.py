@@ -45,7 +45,12 @@ def lungs(
         volume = read_volume(scan, series, part(progress, 0.0, 0.3), cancelled)
         truth = None if reference is None else read_labels(reference, volume)
         started = time.perf_counter()
-        settings = LungSettings(method.value, working_spacing, costal_reach, inner_reach)
+        settings = LungSettings(
+            method=method.value,
+            working_spacing_mm=working_spacing,
+            costal_reach_mm=costal_reach,
+            inner_reach_mm=inner_reach,
+        )
         result = segment_lungs(volume, settings, part(progress, 0.3, 0.9), cancelled)
         figures = _figures(result, time.perf_counter() - started)
         figures["warnings"] = [*volume.warnings, *result.warnings]
