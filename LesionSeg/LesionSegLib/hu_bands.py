@@ -25,6 +25,7 @@ NORMAL_LUNG_HU = (-980, -600)  # where the histogram peak of aerated lung is loo
 HISTOGRAM_BIN_HU = 10
 PARTIAL_VOLUME_MM = 3.0  # a solid core's blurred rim on the working grid: 1.5 voxels of 2 mm
 SURROUND_MM = 8.0  # outer radius of the shell in which the surround of a solid core is judged
+SURROUNDINGS_MM = 3.0  # beyond the width of small vessels, below the size of a lesion that matters
 PADDING_VOXELS = 4  # margin round the lungs, so that no filter meets the border
 _OUTSIDE = np.float32(3000.0)  # brighter than anything: ignored by an erosion
 
@@ -101,6 +102,15 @@ def segment_hu_bands(
     return lesions
 
 
+def normal_lung_hu(lung_hu: npt.NDArray[np.floating]) -> float | None:
+    """Density of a scan's normal lung: the peak of its histogram in aerated lung, HU; None without aerated lung."""
+    edges = np.arange(NORMAL_LUNG_HU[0], NORMAL_LUNG_HU[1] + HISTOGRAM_BIN_HU, HISTOGRAM_BIN_HU)
+    counts, _ = np.histogram(lung_hu, bins=edges)
+    if counts.sum() == 0:
+        return None
+    return float(edges[int(np.argmax(counts))]) + HISTOGRAM_BIN_HU / 2
+
+
 def lower_limit_hu(lung_hu: npt.NDArray[np.floating], settings: HUBandSettings) -> float:
     """Density from which lung counts as ground glass in this scan.
 
@@ -111,12 +121,45 @@ def lower_limit_hu(lung_hu: npt.NDArray[np.floating], settings: HUBandSettings) 
     Returns:
         The larger of the fixed limit and the histogram's peak in aerated lung plus the rise, HU.
     """
-    edges = np.arange(NORMAL_LUNG_HU[0], NORMAL_LUNG_HU[1] + HISTOGRAM_BIN_HU, HISTOGRAM_BIN_HU)
-    counts, _ = np.histogram(lung_hu, bins=edges)
-    if counts.sum() == 0:
+    normal = normal_lung_hu(lung_hu)
+    if normal is None:
         return settings.ground_glass_from_hu
-    peak = float(edges[int(np.argmax(counts))]) + HISTOGRAM_BIN_HU / 2
-    return max(settings.ground_glass_from_hu, peak + settings.min_rise_over_lung_hu)
+    return max(settings.ground_glass_from_hu, normal + settings.min_rise_over_lung_hu)
+
+
+def denser_than_normal(
+    hu: npt.NDArray[np.int16],
+    lungs: npt.NDArray[np.uint8],
+    spacing_mm: Spacing,
+    rise_hu: float,
+    working_mm: float = 2.0,
+) -> Mask:
+    """Lung whose surroundings are denser than the scan's normal lung.
+
+    Args:
+        hu: ``[z, y, x]``, HU.
+        lungs: Same shape; anything but 0 is lung.
+        spacing_mm: (z, y, x).
+        rise_hu: How much denser, on average over :data:`SURROUNDINGS_MM` (standard deviation of the weights).
+        working_mm: Spacing of the grid it is judged on.
+
+    Returns:
+        Bool of the same shape, inside the lungs; all of the lungs where they hold no aerated lung to compare with.
+    """
+    dense = lungs > 0
+    box = _padded_box(lungs)
+    if box is None:
+        return dense
+    coarse = _coarse_lungs(hu[box], lungs[box], spacing_mm, working_mm)
+    normal = normal_lung_hu(coarse.hu[coarse.inside])
+    if normal is None:
+        return dense
+    sigma = [SURROUNDINGS_MM / step for step in coarse.spacing_mm]
+    weight = ndimage.gaussian_filter(coarse.inside.astype(np.float32), sigma)
+    total = ndimage.gaussian_filter(np.where(coarse.inside, coarse.hu, np.float32(0)), sigma)
+    mean = np.where(weight > 1e-3, total / np.maximum(weight, 1e-3), -1000.0).astype(np.float32)
+    dense[box] &= resample_to_shape(mean, lungs[box].shape, order=1) > normal + rise_hu
+    return dense
 
 
 def solid_part(

@@ -71,13 +71,17 @@ class InferenceSettings:
         mirrored: Also look at mirrored slices and average; twice the time.
         threshold: Probability from which a voxel is a lesion.
         z_sigma_mm: Standard deviation of the smoothing of probabilities along z; lesions do not end between slices.
+        min_rise_over_lung_hu: The surroundings of a lesion voxel must on average be this much denser than the scan's
+            own normal lung. Equalised pictures, which the network learned from, exaggerate faint differences such as
+            the normal rise towards the back; Hounsfield units tell them from ground glass. 0 switches it off.
         min_island_ml: Smaller islands (26-connected) are removed.
     """
 
     mirrored: bool = True
     threshold: float = 0.5
     z_sigma_mm: float = 1.5
-    min_island_ml: float = 0.1
+    min_rise_over_lung_hu: float = 100.0
+    min_island_ml: float = 0.3
 
     def __post_init__(self) -> None:
         if not 0 < self.threshold < 1:

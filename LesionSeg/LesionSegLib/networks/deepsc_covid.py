@@ -8,6 +8,7 @@ network also trains on small machines; width 1 gives the paper's 64/128/256 chan
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +16,8 @@ from torch.nn import functional
 
 from ChestCTLib.errors import InputError
 
-CLASSES = ("covid", "cap", "none")
+Diagnosis = Literal["covid", "cap", "none"]
+CLASSES: tuple[Diagnosis, ...] = ("covid", "cap", "none")
 ENCODER_CHANNELS = (64, 128, 256)  # paper, figure 5 and equation 4
 INCEPTION_CHANNELS = 32  # all branches together; chosen
 SEGMENTATION_CHANNELS = (32, 64, 128, 256)  # three downs and the bottom; chosen as the usual doubling

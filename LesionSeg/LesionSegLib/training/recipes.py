@@ -26,4 +26,9 @@ ACCELERATOR_RECIPE = replace(
     average_decay=0.998,
 )
 
+# On single slices with classes alone (medseg100), from a network that knows infections already.
+FINE_TUNING = replace(
+    CPU_RECIPE, epochs=30, slices_per_epoch=0, single_repeats=2, learning_rate=1e-3, average_decay=0.95
+)
+
 RECIPES = {"cpu": CPU_RECIPE, "accelerator": ACCELERATOR_RECIPE}

@@ -65,6 +65,7 @@ def train_slices(
     device: torch.device | None = None,
     progress: Progress = no_progress,
     cancelled: CancelCheck = never_cancelled,
+    start: MultiDecoderNet | None = None,
 ) -> MultiDecoderNet:
     """Train on labelled slices.
 
@@ -75,6 +76,7 @@ def train_slices(
         device: Where to compute; the CPU when None.
         progress: Told the share done and the last loss.
         cancelled: Asked before each step.
+        start: A trained network of the same shape to go on from (fine-tuning); new weights when None.
 
     Returns:
         The network with averaged weights, in evaluation mode, on the CPU.
@@ -84,7 +86,10 @@ def train_slices(
     """
     device = device or torch.device("cpu")
     seed_everything(settings.seed)
-    network = MultiDecoderNet(settings.network).to(device)
+    network = MultiDecoderNet(settings.network)
+    if start is not None:
+        network.load_state_dict(start.state_dict())
+    network = network.to(device)
     if settings.channels_last:
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     averaged = torch.optim.swa_utils.AveragedModel(
