@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from ChestCTLib.learning.log import LOG_NAME, read_log
 from ChestCTLib.progress import CancelCheck, Progress, never_cancelled, no_progress, part
 from COVIDMTLLib.cohort.reproduction import Cell, Reproduction
+from COVIDMTLLib.evaluation import NOT_COMPUTED
 from COVIDMTLLib.losses import LossName
 from COVIDMTLLib.network_input import InputSettings
 from COVIDMTLLib.networks.build import NetworkSettings
@@ -47,7 +48,7 @@ class AblationRun:
         loss: The multitask loss.
         seed: Of the training.
         curve: Validation loss of each epoch (mean of the tasks, whatever loss trained).
-        areas: AUC on the test phantoms by task, after the last epoch.
+        areas: AUC on the test phantoms by task, after the last epoch; nan where they lack a class.
     """
 
     shift: bool
@@ -88,7 +89,7 @@ def run_ablation(
         settings = replace(recipe.training, loss=loss, seed=seed)
         trained = train(network, recipe.input, settings, learn, watch, place, progress=step, cancelled=cancelled)
         found = predict(place.name, trained, held_out, cancelled=cancelled)
-        areas = {name: auc(*found.known(name)) for name in found.labels}
+        areas = {name: _area(*found.known(name)) for name in found.labels}
         curve = np.array([row["validation_loss"] for row in read_log(place / LOG_NAME)], dtype=np.float64)
         runs.append(AblationRun(shift, loss, seed, curve, areas))
     return runs
@@ -139,5 +140,11 @@ def ablation_figure(runs: Sequence[AblationRun]) -> Figure:
     return figure
 
 
+def _area(labels: npt.NDArray[np.int64], chances: npt.NDArray[np.float64]) -> float:
+    return auc(labels, chances) if len(np.unique(labels)) == chances.shape[1] else float("nan")
+
+
 def _mean_and_spread(values: npt.NDArray[np.float64]) -> list[Cell]:
-    return [float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else "n/a"]
+    if not np.isfinite(values).all():
+        return [NOT_COMPUTED, NOT_COMPUTED]
+    return [float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else NOT_COMPUTED]

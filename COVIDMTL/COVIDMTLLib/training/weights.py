@@ -19,6 +19,7 @@ from COVIDMTLLib.networks.build import NetworkSettings, build_network
 from COVIDMTLLib.training.cases import FeatureScale
 from COVIDMTLLib.training.engine import TrainedNetwork
 
+READABLE = 0o644  # safetensors writes for its owner alone, an installation is for everybody
 EXTRA_STATE = "_extra_state"  # random generators: of a training, not of a model
 
 
@@ -36,6 +37,7 @@ def export_network(trained: TrainedNetwork, card: ModelCard, folder: Path) -> Mo
     with atomic_folder(folder) as temporary:
         file = temporary / f"{card.id}.safetensors"
         save_file(_shipped(trained.network), str(file))
+        file.chmod(READABLE)
         whole = replace(card, file=file.name, sha256=file_sha256(file), settings=card.settings | _settings(trained))
         (temporary / f"{card.id}.json").write_text(card_text(whole), encoding="utf-8")
     return whole
