@@ -19,7 +19,7 @@ from ChestCTLib.phantom import Phantom, PhantomSettings, make_phantom
 from ChestCTLib.volume import CTVolume
 from COVIDMTLLib.radiomics import FEATURE_NAMES, ExtractionSettings, FeatureTable, extract_features
 from COVIDMTLLib.radiomics.definition import SUB_BANDS
-from COVIDMTLLib.radiomics.lung_image import WAVELET_MARGIN, lung_image
+from COVIDMTLLib.radiomics.lung_image import MIN_LUNG_ML, WAVELET_MARGIN, lung_image
 from COVIDMTLLib.radiomics.parts import PARTS, compute, merge
 
 radiomics = pytest.importorskip("radiomics", reason="pyradiomics is not installed")
@@ -36,6 +36,17 @@ def corner(phantom: Phantom) -> npt.NDArray[np.uint16]:
     image = lung_image(phantom.volume, phantom.lungs)
     middle = tuple(slice(side // 4, side // 4 + 41) for side in image.shape)
     return np.pad(image[middle], [(WAVELET_MARGIN, WAVELET_MARGIN + 1)] * 3)
+
+
+@pytest.fixture(scope="module")
+def slab(phantom: Phantom) -> npt.NDArray[np.uint8]:
+    """The middle slices of the lungs, just enough to be accepted, so that extraction is quick."""
+    area = np.count_nonzero(phantom.lungs, axis=(1, 2)) * phantom.volume.voxel_ml
+    middle = int(area.argmax())
+    reach = next(n for n in range(1, len(area)) if area[middle - n : middle + n].sum() > MIN_LUNG_ML)
+    lungs = np.zeros_like(phantom.lungs)
+    lungs[middle - reach : middle + reach] = phantom.lungs[middle - reach : middle + reach]
+    return lungs
 
 
 @pytest.mark.data
@@ -76,26 +87,25 @@ def test_every_value_equals_a_direct_pyradiomics_call(corner: npt.NDArray[np.uin
         assert ours[name] == pytest.approx(float(expected[name]), rel=1e-6), name
 
 
-def test_worker_processes_give_the_same_numbers_as_one_process(phantom: Phantom) -> None:
-    lungs = np.where(phantom.lungs == 2, 0, phantom.lungs)  # one lung is enough
+@pytest.mark.slow
+def test_worker_processes_give_the_same_numbers_as_one_process(phantom: Phantom, slab: npt.NDArray[np.uint8]) -> None:
     steps: list[float] = []
-    alone = extract_features(phantom.volume, lungs, ExtractionSettings(workers=0))
-    together = extract_features(phantom.volume, lungs, ExtractionSettings(workers=2), lambda f, s: steps.append(f))
+    alone = extract_features(phantom.volume, slab, ExtractionSettings(workers=0))
+    together = extract_features(phantom.volume, slab, ExtractionSettings(workers=2), lambda f, s: steps.append(f))
     assert alone == together
     assert alone.missing == ()
     assert steps == sorted(steps)
     assert steps[-1] == pytest.approx(1.0)
 
 
-def test_a_cancel_ends_the_workers_soon(phantom: Phantom) -> None:
+@pytest.mark.slow
+def test_a_cancel_ends_the_workers_soon(phantom: Phantom, slab: npt.NDArray[np.uint8]) -> None:
     import multiprocessing
 
     asked = iter([False, False])
     start = time.monotonic()
     with pytest.raises(CancelledError):
-        extract_features(
-            phantom.volume, phantom.lungs, ExtractionSettings(workers=2), cancelled=lambda: next(asked, True)
-        )
+        extract_features(phantom.volume, slab, ExtractionSettings(workers=2), cancelled=lambda: next(asked, True))
     assert time.monotonic() - start < 60
     assert multiprocessing.active_children() == []
 

@@ -1,0 +1,75 @@
+"""``covidmtl train features`` and ``covidmtl evaluate stability``: the shipped feature models and what they rest on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def train_features(
+    cohort: Annotated[Path, typer.Option(help="Folder with features.csv.gz and labels.csv.", metavar="DIR")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for weights, cards and figures.")],
+    stability: Annotated[
+        Path | None, typer.Option(help="Stability of the features, from covidmtl evaluate stability.", metavar="JSON")
+    ] = None,
+) -> None:
+    """Train the feature models: choose and stack inside the training rows, score the test rows once."""
+    from ChestCTLib.errors import InputError
+    from COVIDMTLApp import console
+    from COVIDMTLLib.cohort.table import read_cohort
+    from COVIDMTLLib.feature_models.robust import Stability
+    from COVIDMTLLib.feature_models.train import train_features as train
+
+    with console.running("Feature models") as (progress, cancelled):
+        moved = None
+        if stability is not None:
+            try:
+                moved = Stability.from_json(stability.read_text(encoding="utf-8"))
+            except (KeyError, ValueError, TypeError) as error:
+                raise InputError(
+                    f"{stability.name} holds no stability table: {error}.", "Make one with covidmtl evaluate stability."
+                ) from error
+        found = train(read_cohort(cohort), output, moved, progress, cancelled)
+        for model_id, one in found.items():
+            for report in one.on_test:
+                low, high = report.auc_interval
+                console.say(
+                    f"{model_id} {report.task}: test AUC {report.auc:.3f} [{low:.3f}, {high:.3f}], "
+                    f"Brier {report.brier:.3f}, calibration error {report.calibration_error:.3f}; "
+                    f"random forest {report.reference_auc:.3f}, p {report.p:.3f}"
+                )
+            for report in one.on_folds:
+                console.say(f"{model_id} {report.task}: out-of-fold AUC {report.auc:.3f} inside the training rows")
+        console.say(f"Research only; probabilities of one cohort's labels, not a diagnosis. Wrote {output}")
+        console.emit({"result": {"folder": str(output), "models": list(found)}})
+
+
+def evaluate_stability(
+    scans: Annotated[list[Path], typer.Argument(help="Scans to change and measure again.", metavar="SCAN...")],
+    cohort: Annotated[Path, typer.Option(help="Folder with features.csv.gz and labels.csv.", metavar="DIR")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="JSON file to write.")],
+) -> None:
+    """Measure how far each feature moves when a scan is smoothed, made noisier, moved, thickened or outlined anew."""
+    from ChestCTLib.io import read_volume
+    from ChestCTLib.io.atomic import atomic_path
+    from ChestCTLib.progress import part
+    from COVIDMTLApp import console
+    from COVIDMTLLib.cohort.table import read_cohort
+    from COVIDMTLLib.feature_models.robust import Stability, perturbed_features
+    from LungRefineLib.segmentation import segment_lungs
+
+    with console.running("Stability") as (progress, cancelled):
+        table = read_cohort(cohort)
+        measured = {}
+        for number, scan in enumerate(scans):
+            report = part(progress, number / len(scans), (number + 1) / len(scans))
+            volume = read_volume(scan, progress=part(report, 0.0, 0.05), cancelled=cancelled)
+            lungs = segment_lungs(volume, progress=part(report, 0.05, 0.15), cancelled=cancelled).lungs
+            measured[f"scan {number + 1}"] = perturbed_features(volume, lungs, part(report, 0.15, 1.0), cancelled)
+        found = Stability.measure(table.values(table.train), measured)
+        with atomic_path(output) as path:
+            path.write_text(found.to_json(), encoding="utf-8")
+        console.say(f"{output}: {len(found.columns())} of {len(found.movement)} features hold")
+        console.emit({"result": {"file": str(output), "stable": len(found.columns())}})

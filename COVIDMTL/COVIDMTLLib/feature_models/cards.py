@@ -1,0 +1,89 @@
+"""Model cards of the feature models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ChestCTLib.models import Figure, ModelCard
+from COVIDMTLLib.feature_models.evaluate import TaskReport
+from COVIDMTLLib.feature_models.split_difficulty import SplitDifficulty
+from COVIDMTLLib.tasks import TASKS
+
+LEARNED_FROM = (
+    "930 training patients of the COVID-MTL paper (HUST-19 / iCTCF, two hospitals in Wuhan, 2020); features and labels "
+    "as released with the paper."
+)
+SPLIT = (
+    "The published 930 / 399 split. Ranks, selection, members, stacking and calibration saw the 930 training patients "
+    "only (five-fold cross-validation inside them); the 399 test patients were scored once."
+)
+INPUT = "The 375 lung features of covidmtl radiomics: 1 mm voxels, HU + 1024 in [0, 4095], zero outside the lungs."
+LICENCE = "CC BY-NC 4.0 (research use, as the data it learned from)"
+USE = "Research on chest CT. It gives probabilities of labels of one cohort, never a diagnosis."
+LIMITS = (
+    "One cohort, one country, one wave. Scans with a smoother kernel, thicker slices or another dose lie outside the "
+    "cohort, and their probabilities should not be relied on; the report says so. The published test rows are easier "
+    "than most: see the cross-validated figures and the spread over other splits."
+)
+CITATION = "Bao et al., COVID-MTL, Pattern Recognition 124 (2022) 108499"
+ON_TEST = "399 published test patients, scored once"
+ON_FOLDS = "930 training patients, out of fold (five folds)"
+
+
+def feature_card(
+    model_id: str, title: str, suffix: str, figures: Sequence[Figure], settings: dict[str, Any] | None = None,
+    task: str = "features", limits: str = LIMITS, inputs: str = INPUT, split: str = SPLIT,
+) -> ModelCard:  # fmt: skip
+    """A card with what all feature models share; the checksum is filled in when the weights are written."""
+    return ModelCard(
+        id=model_id,
+        title=title,
+        task=task,
+        file=f"{model_id}{suffix}",
+        sha256="",
+        evidence="real cohort",
+        learned_from=LEARNED_FROM,
+        split=split,
+        input_contract=inputs,
+        licence=LICENCE,
+        intended_use=USE,
+        limits=limits,
+        figures=tuple(figures),
+        settings=settings or {},
+        citation=CITATION,
+    )
+
+
+def report_figures(reports: Sequence[TaskReport], measured_on: str) -> list[Figure]:
+    """Figures of a measurement, rounded to what the number of patients can tell."""
+    figures = []
+    for report in reports:
+        task, on = report.task, measured_on
+        figures += [
+            Figure(f"AUC {task}", round(report.auc, 4), on, _rounded(report.auc_interval)),
+            Figure(f"accuracy {task}", round(report.accuracy, 4), on),
+            Figure(f"Brier {task}", round(report.brier, 4), on, _rounded(report.brier_interval)),
+            Figure(f"calibration error {task}", round(report.calibration_error, 4), on),
+            Figure(f"AUC {task} of the random forest", round(report.reference_auc, 4), on),
+            Figure(f"p of equal AUC {task} (DeLong; bootstrap for severity)", round(report.p, 4), on),
+        ]
+    return figures
+
+
+def split_figures(found: SplitDifficulty) -> list[Figure]:
+    """Where the published split lies among others: the spread that a lucky draw must be read against."""
+    figures = []
+    for task in TASKS:
+        low, middle, high = found.spread(task.name)
+        others = len(found.others[task.name])
+        where = f"{others} other 70/30 splits of the same patients, random forest; interval: 5th to 95th percentile"
+        figures += [
+            Figure(f"AUC {task.name} of a forest over splits, median", round(middle, 4), where, _rounded((low, high))),
+            Figure(f"AUC {task.name} of that forest, published split", round(found.published[task.name], 4), ON_TEST),
+        ]
+    return figures
+
+
+def _rounded(interval: tuple[float, float]) -> tuple[float, float]:
+    return round(interval[0], 4), round(interval[1], 4)

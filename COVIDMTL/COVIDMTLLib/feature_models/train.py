@@ -1,0 +1,241 @@
+"""Train, measure and write the feature models: what ``covidmtl train features`` does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ChestCTLib.io.atomic import atomic_path
+from ChestCTLib.models import Figure, card_text, file_sha256
+from ChestCTLib.progress import CancelCheck, Progress, never_cancelled, no_progress, part
+from COVIDMTLLib.cohort.context import CohortContext
+from COVIDMTLLib.cohort.table import Cohort
+from COVIDMTLLib.feature_models.cards import ON_FOLDS, ON_TEST, feature_card, report_figures, split_figures
+from COVIDMTLLib.feature_models.evaluate import TaskReport, calibration_figure, evaluate
+from COVIDMTLLib.feature_models.forests import TREES, ForestSettings, forest_probabilities
+from COVIDMTLLib.feature_models.network_member import NetworkMember
+from COVIDMTLLib.feature_models.prognosis_model import PrognosisModel
+from COVIDMTLLib.feature_models.robust import Stability, shipped_stability
+from COVIDMTLLib.feature_models.split_difficulty import SplitDifficulty, split_difficulty, split_figure
+from COVIDMTLLib.feature_models.stack import CrossValidated, StackedModel, StackSettings, train_stack
+from COVIDMTLLib.feature_models.states import task_probabilities
+from COVIDMTLLib.feature_models.store import save_stack
+from COVIDMTLLib.prognosis import PrognosisScores, feature_sets, known_outcomes, leave_one_out
+from COVIDMTLLib.statistics.scores import auc, scores
+from COVIDMTLLib.tasks import TASKS
+
+Features = npt.NDArray[np.float64]
+SMALL_STACK = ("linear", "trees")  # members of the variants: the two that the pool trusts most
+LOO_REPEATS = 3
+FIGURE_DPI = 150
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained and measured stacked model.
+
+    Attributes:
+        model: Trained on the 930 training rows.
+        folds: What cross-validation inside them said.
+        on_folds: Measured out of fold.
+        on_test: Measured once on the 399 test rows.
+    """
+
+    model: StackedModel
+    folds: CrossValidated
+    on_folds: tuple[TaskReport, ...]
+    on_test: tuple[TaskReport, ...]
+
+    @property
+    def figures(self) -> list[Figure]:
+        """For the card: test and out-of-fold figures."""
+        folds = [figure for figure in report_figures(self.on_folds, ON_FOLDS) if "forest" not in figure.name]
+        return report_figures(self.on_test, ON_TEST) + [f for f in folds if not f.name.startswith("p of")]
+
+
+def train_and_measure(
+    cohort: Cohort,
+    reference: Mapping[str, Features],
+    settings: StackSettings,
+    columns: npt.NDArray[np.int64] | None = None,
+    demographics: bool = False,
+    progress: Progress = no_progress,
+    cancelled: CancelCheck = never_cancelled,
+) -> Trained:
+    """Train a stacked model on the training rows and measure it once on the test rows.
+
+    Args:
+        cohort: The cohort.
+        reference: Test-row probabilities of the random forest it is compared with.
+        settings: Members, folds and seed.
+        columns: Features it may see; all if not given.
+        demographics: Whether age and sex follow the features.
+        progress: Told as it trains.
+        cancelled: Asked as it trains.
+    """
+    labels = {task.name: cohort.task(task.name, cohort.train) for task in TASKS}
+    train, test = (_inputs(cohort, rows, demographics) for rows in (cohort.train, cohort.test))
+    model, folds = train_stack(train, labels, settings, columns, progress, cancelled)
+    return measure(cohort, model, folds, model.tasks(test), reference)
+
+
+def measure(
+    cohort: Cohort, model: StackedModel, folds: CrossValidated, on_test: Mapping[str, Features],
+    reference: Mapping[str, Features],
+) -> Trained:  # fmt: skip
+    """Measure a trained model out of fold and on the test rows."""
+    labels = {task.name: cohort.task(task.name, cohort.train) for task in TASKS}
+    truth = {task.name: cohort.task(task.name, cohort.test) for task in TASKS}
+    pooled = task_probabilities(folds.pooled)
+    return Trained(model, folds, evaluate(labels, pooled, pooled), evaluate(truth, on_test, reference))
+
+
+def forest_reference(cohort: Cohort, trees: int = TREES, progress: Progress = no_progress) -> dict[str, Features]:
+    """Test-row probabilities of the paper's random forest."""
+    found = {}
+    for number, task in enumerate(TASKS):
+        labels = cohort.task(task.name, cohort.train)
+        train, test = cohort.values(cohort.train), cohort.values(cohort.test)
+        found[task.name] = forest_probabilities(train, labels, test, ForestSettings(trees=trees))
+        progress((number + 1) / len(TASKS), f"Random forest, {task.title}")
+    return found
+
+
+def train_features(
+    cohort: Cohort,
+    folder: Path,
+    stability: Stability | None = None,
+    progress: Progress = no_progress,
+    cancelled: CancelCheck = never_cancelled,
+) -> dict[str, Trained]:
+    """Train all feature models and write weights, cards, figures and the cohort's context.
+
+    Args:
+        cohort: The cohort.
+        folder: Where they are written.
+        stability: How far features move when a scan changes; the shipped measurement if not given.
+        progress: Told as it goes.
+        cancelled: Asked as it goes.
+
+    Returns:
+        The stacked models by card id, measured.
+
+    Raises:
+        CancelledError: The user cancelled.
+        OutputError: The folder cannot be written.
+    """
+    reference = forest_reference(cohort, progress=part(progress, 0.0, 0.05))
+    splits = split_difficulty(cohort, progress=part(progress, 0.05, 0.2), cancelled=cancelled)
+    stable = (stability or shipped_stability()).columns()
+    small = StackSettings(members=SMALL_STACK)
+    trained = {
+        "features-stack": train_and_measure(
+            cohort, reference, StackSettings(), None, False, part(progress, 0.2, 0.5), cancelled
+        ),
+        "features-demographics": train_and_measure(
+            cohort, reference, small, None, True, part(progress, 0.5, 0.6), cancelled
+        ),
+        "features-robust": train_and_measure(
+            cohort, reference, small, stable, False, part(progress, 0.6, 0.7), cancelled
+        ),
+    }
+    prognosis = leave_one_out(cohort, feature_sets(), None, LOO_REPEATS, part(progress, 0.7, 1.0), cancelled)
+    write_models(cohort, folder, trained, splits, prognosis)
+    return trained
+
+
+def write_models(
+    cohort: Cohort,
+    folder: Path,
+    trained: Mapping[str, Trained],
+    splits: SplitDifficulty,
+    prognosis: tuple[PrognosisScores, ...],
+) -> None:
+    """Write weights, cards, the context and the figures."""
+    truth = {task.name: cohort.task(task.name, cohort.test) for task in TASKS}
+    others = split_figures(splits)
+    main = trained["features-stack"]
+    apart = {
+        "boosted": feature_card(
+            "features-lightgbm", "LightGBM on the lung features (member of the stack)", ".txt",
+            _member_figures(cohort, main, "boosted"),
+        ),
+        "network": feature_card(
+            "features-network", "Multitask feature network 375-256-128-64-32 (member of the stack)", ".safetensors",
+            _member_figures(cohort, main, "network"),
+        ),
+    }  # fmt: skip
+    titles = {
+        "features-stack": "Stacked model on 375 lung features: ct, nat, severity",
+        "features-demographics": "Stacked model on 375 lung features, age and sex",
+        "features-robust": "Stacked model on lung features that hold when the scan changes",
+    }
+    for model_id, one in trained.items():
+        card = feature_card(model_id, titles[model_id], ".safetensors", one.figures + others)
+        save_stack(one.model, folder, card, apart if model_id == "features-stack" else {})
+    _write_prognosis(cohort, folder, prognosis)
+    with atomic_path(folder / "figures" / "context_quantiles.json") as path:
+        path.write_text(CohortContext.fit(cohort).to_json(), encoding="utf-8")
+    test = main.model.tasks(cohort.values(cohort.test))
+    drawn = {"calibration": calibration_figure(truth, test), "split_difficulty": split_figure(splits)}
+    for name, figure in drawn.items():
+        with atomic_path(folder / "figures" / f"{name}.png") as path:
+            figure.savefig(path, dpi=FIGURE_DPI)
+
+
+def _write_prognosis(cohort: Cohort, folder: Path, table: tuple[PrognosisScores, ...]) -> None:
+    known = np.intersect1d(cohort.train, known_outcomes(cohort))
+    died = (cohort.labels["outcome"].iloc[known] == "Deceased").to_numpy(dtype=np.int64)
+    model = PrognosisModel.fit(cohort.values(known), cohort.demographics(known), died)
+    figures = []
+    for row in table:
+        where = (
+            f"leave-one-out, {row.patients} patients, {row.deaths} deaths, mean of {LOO_REPEATS} sub-samples; "
+            "interval: mean -+ standard deviation over them"
+        )
+        for name, (mean, spread) in (("AUC", row.auc), ("precision", row.precision), ("recall", row.recall)):
+            interval = (round(mean - spread, 4), round(mean + spread, 4))
+            figures.append(Figure(f"{name}, {row.inputs.name}", round(mean, 4), where, interval))
+    card = feature_card(
+        "features-prognosis", "Outcome score from age, sex and lung features", ".safetensors", figures,
+        task="prognosis",
+        inputs="The 375 lung features, age in years, sex.",
+        split=f"Shipped weights: {len(known)} training patients of known outcome, {int(died.sum())} deaths. "
+        "Figures: leave-one-out over all patients of known outcome.",
+        limits="Eighteen deaths in all: every figure is uncertain. The outcome of 724 patients is unknown, and not at "
+        "random. A score, not a risk.",
+    )  # fmt: skip
+    model.save(folder / card.file)
+    finished = replace(card, sha256=file_sha256(folder / card.file))
+    with atomic_path(folder / f"{card.id}.json") as path:
+        path.write_text(card_text(finished), encoding="utf-8")
+
+
+def _member_figures(cohort: Cohort, trained: Trained, name: str) -> list[Figure]:
+    """Areas of one member alone."""
+    model = trained.model
+    transformed = model.scores.transform(cohort.values(cohort.test))[:, model.columns[name]]
+    member = model.members[name]
+    tasks = member.tasks(transformed) if isinstance(member, NetworkMember) else None
+    found = tasks or task_probabilities(member.probabilities(transformed))
+    folds = task_probabilities(trained.folds.members[name])
+    figures = []
+    for task in TASKS:
+        truth = cohort.task(task.name, cohort.test)
+        inside = cohort.task(task.name, cohort.train)
+        figures += [
+            Figure(f"AUC {task.name}", round(auc(truth, found[task.name]), 4), ON_TEST),
+            Figure(f"accuracy {task.name}", round(scores(truth, found[task.name]).accuracy, 4), ON_TEST),
+            Figure(f"AUC {task.name}", round(auc(inside, folds[task.name]), 4), ON_FOLDS),
+        ]
+    return figures
+
+
+def _inputs(cohort: Cohort, rows: npt.NDArray[np.int64], demographics: bool) -> Features:
+    if not demographics:
+        return cohort.values(rows)
+    return np.hstack([cohort.values(rows), cohort.demographics(rows)])
