@@ -1,0 +1,111 @@
+"""``covidmtl train lesions`` and ``covidmtl evaluate lesions`` on toy slice sets."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from typer.testing import CliRunner
+
+from COVIDMTLApp.cli import app
+
+SIDE = 64
+
+
+@pytest.fixture(scope="module")
+def sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Toy sets in the layouts of covid19_ct_seg, medseg100 and covid_ct."""
+    torch.set_num_threads(1)
+    root = tmp_path_factory.mktemp("sets")
+    draw = np.random.default_rng(0)
+    scans = root / "covid19_ct_seg"
+    for part in ("ct", "lungs", "covid"):
+        (scans / part).mkdir(parents=True)
+    rows = ["slice,case"]
+    lungs = np.zeros((SIDE, SIDE), np.uint8)
+    lungs[8:56, 6:58] = 255
+    for number in range(8):
+        lesion = np.zeros_like(lungs)
+        lesion[20:40, 10 + 3 * number : 30 + 3 * number] = 255
+        picture = np.where(lungs > 0, 60 + 100 * (lesion > 0), 200) + draw.integers(0, 30, lungs.shape)
+        for part, array in (("ct", picture), ("lungs", lungs), ("covid", lesion)):
+            Image.fromarray(array.astype(np.uint8)).save(scans / part / f"{number:04d}.png")
+        rows.append(f"{number:04d},{number // 2}")
+    (scans / "cases.csv").write_text("\n".join(rows))
+    for split in ("train", "test"):
+        for part in ("image", "label"):
+            (root / "medseg100" / split / part).mkdir(parents=True)
+        for number in range(5):
+            classes = np.zeros((48, 40), np.uint8)
+            classes[10:20, 10:30], classes[25:35, 10:30] = 1, 2
+            Image.fromarray((40 + 80 * classes).astype(np.uint8)).save(
+                root / "medseg100" / split / "image" / f"{number}.png"
+            )
+            Image.fromarray(classes).save(root / "medseg100" / split / "label" / f"{number}.png")
+    (root / "covid_ct" / "image").mkdir(parents=True)
+    rows = ["file,covid,group,split"]
+    for number in range(12):
+        Image.fromarray(draw.integers(0, 255, (40, 50), dtype=np.uint8)).save(
+            root / "covid_ct" / "image" / f"{number}.png"
+        )
+        rows.append(f"{number}.png,{number % 2},{number},{('train', 'val', 'test')[number // 4]}")
+    (root / "covid_ct" / "labels.csv").write_text("\n".join(rows))
+    return root
+
+
+def invoke(*arguments: object) -> dict:
+    result = CliRunner().invoke(app, ["--progress", "json", *[str(argument) for argument in arguments]])
+    assert result.exit_code == 0, result.output
+    lines = [json.loads(line) for line in result.stdout.splitlines() if line.startswith("{")]
+    return next(line["result"] for line in lines if "result" in line)
+
+
+def test_training_writes_a_model_that_its_card_describes(sets: Path, tmp_path: Path) -> None:
+    given = ("--covid19-ct-seg", sets / "covid19_ct_seg", "--medseg100", sets / "medseg100")
+    result = invoke("train", "lesions", "-o", tmp_path, *given, "--epochs", 1, "--model-id", "toy")
+    card = json.loads(Path(result["card"]).read_text())
+    assert card["id"] == "toy" and (tmp_path / card["file"]).is_file()
+    assert "covid19_ct_seg" in card["learned_from"]
+
+
+def test_cross_validation_scores_each_case_of_the_folds_asked_for(sets: Path, tmp_path: Path) -> None:
+    given = ("--covid19-ct-seg", sets / "covid19_ct_seg", "--folds", 2, "--only", 1, "--epochs", 1)
+    result = invoke("evaluate", "lesions", "-o", tmp_path, *given)
+    with (tmp_path / "scores.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert {row["fold"] for row in rows} == {"1"} and len(rows) == 2
+    assert result["cases"] <= 2
+
+
+def test_hu_bands_are_scored_on_the_same_cases(sets: Path, tmp_path: Path) -> None:
+    invoke("evaluate", "lesions", "-o", tmp_path, "--covid19-ct-seg", sets / "covid19_ct_seg", "--method", "hu-bands")
+    assert len((tmp_path / "scores.csv").read_text().splitlines()) == 1 + 4
+
+
+def test_the_shipped_model_is_scored_class_by_class(sets: Path, tmp_path: Path) -> None:
+    result = invoke(
+        "evaluate", "lesions", "-o", tmp_path, "--medseg100", sets / "medseg100", "--model", "lesions-multidecoder"
+    )
+    assert set(result["dice"]) == {"infection", "ground glass", "consolidation"}
+
+
+@pytest.mark.parametrize("method", ["reconstruction-mtl", "unet", "cnn"])
+def test_picture_networks_train_and_report_their_test_scores(sets: Path, tmp_path: Path, method: str) -> None:
+    given = ("--covid-ct", sets / "covid_ct", "--medseg100", sets / "medseg100")
+    options = ("--method", method, "--epochs", 1, "--width", 0.05, "--side", 64)
+    result = invoke("train", "lesions", "-o", tmp_path, *given, *options)
+    assert (result["dice"] is None) == (method == "cnn")
+    assert (result["auc"] is None) == (method == "unet")
+    assert (tmp_path / f"{method}.safetensors").is_file()
+
+
+def test_without_data_the_command_says_what_to_give(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["train", "lesions", "-o", str(tmp_path)])
+    assert result.exit_code == 1 and "--covid19-ct-seg" in result.output
+    result = CliRunner().invoke(app, ["evaluate", "lesions", "-o", str(tmp_path)])
+    assert result.exit_code == 1 and "--covid19-ct-seg" in result.output
