@@ -28,8 +28,8 @@ SUMMARY_KEYS = (
     "lesions.count",
     "lesions.peripheral_ratio",
     "lesions.severity_score",
-    "features.ct.probability",
-    "features.nat.probability",
+    "features.ct.positive",
+    "features.nat.positive",
     "features.severity.severe",
 )
 

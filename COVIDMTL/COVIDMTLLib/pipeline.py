@@ -115,14 +115,13 @@ def run_case(
         draft.sections.append(lung_section(volume, lung_result))
         draft.sections.append(lesion_section(volume, lungs, lesions, measured, _lesion_source(lesion_result)))
 
-    for number, (name, title, make) in enumerate(_OPTIONAL_PARTS):
+    for name, title, start, stop, make in _OPTIONAL_PARTS:
         raise_if_cancelled(cancelled)
-        start = 0.45 + 0.5 * number / len(_OPTIONAL_PARTS)
         progress(start, title)
         if name in settings.without:
             continue
         with draft.timed(name):
-            reach = part(progress, start, start + 0.5 / len(_OPTIONAL_PARTS))
+            reach = part(progress, start, stop)
             draft.sections.append(_attempt(name, title, make, draft, lungs, lesions, reach, cancelled))
 
     used = {"case": settings, "lungs": lung_settings, "lesions": lesion_settings}
@@ -163,6 +162,20 @@ def _attempt(
         return Section(key, title, not_available=f"It failed unexpectedly ({type(error).__name__}: {error}).")
 
 
+def _feature_section(draft: _Draft, lungs: Mask, lesions: Mask, progress: Progress, cancelled: CancelCheck) -> Section:
+    from COVIDMTLLib.feature_models.assess import assess_features
+    from COVIDMTLLib.feature_section import feature_section, used_cards
+    from COVIDMTLLib.radiomics.extract import extract_features
+
+    features = extract_features(draft.volume, lungs, progress=progress, cancelled=cancelled)
+    draft.texts["features.csv"] = features.to_csv()
+    found = assess_features(features, draft.settings.age, draft.settings.sex)
+    draft.models += used_cards(found)
+    if found.outside.outside:
+        draft.warnings.append(found.outside.text)
+    return feature_section(features, found)
+
+
 def _network_section(draft: _Draft, lungs: Mask, lesions: Mask, progress: Progress, cancelled: CancelCheck) -> Section:
     from COVIDMTLLib.assessment import classify_volume
     from COVIDMTLLib.network_section import network_section
@@ -189,9 +202,11 @@ def _intensity_map_section(
     return intensity_map_section(found, decompose(draft.volume, lungs, lesions), prediction, why)
 
 
-_OPTIONAL_PARTS: tuple[tuple[Part, str, _MakeSection], ...] = (
-    ("network", "Multitask network", _network_section),
-    ("intensity-map", "Intensity map", _intensity_map_section),
+# Name, title, share of the whole work done when the part begins and ends, and what makes its section.
+_OPTIONAL_PARTS: tuple[tuple[Part, str, float, float, _MakeSection], ...] = (
+    ("features", "Lung features", 0.45, 0.85, _feature_section),
+    ("network", "Multitask network", 0.85, 0.95, _network_section),
+    ("intensity-map", "Intensity map", 0.95, 1.0, _intensity_map_section),
 )
 
 
