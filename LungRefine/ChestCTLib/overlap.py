@@ -33,8 +33,8 @@ def overlap_measures(
 
     ``dice`` = 2TP / (2TP + FP + FN); ``jaccard`` = TP / (TP + FP + FN); ``precision`` = TP / (TP + FP); ``recall`` =
     TP / (TP + FN); ``specificity`` = TN / (TN + FP); ``mcc`` = Matthews correlation (COVID-MTL paper, section 4.1).
-    ``nsd`` = share of both surfaces within ``NSD_TOLERANCE_MM`` of the other; ``rmsd_mm`` = root mean square, ``hd95_mm``
-    = larger 95th percentile of the distances between the two surfaces. TN counts the whole grid.
+    ``nsd`` = share of both surfaces within ``NSD_TOLERANCE_MM`` of the other; ``rmsd_mm`` = root mean square,
+    ``hd95_mm`` = larger 95th percentile of the distances between the two surfaces. TN counts the whole grid.
 
     Args:
         mask: Any dtype, ``[z, y, x]`` or ``[y, x]``; above 0 counts as inside.

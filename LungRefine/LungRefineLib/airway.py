@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from LungRefineLib.morphology import Mask, Triple, dilate, opened
+from LungRefineLib.morphology import IN_PLANE, Mask, Triple, dilate, opened
 
 log = logging.getLogger(__name__)
 
@@ -82,9 +82,7 @@ def find_airway(hu: npt.NDArray[np.float32], inside: Mask, spacing_mm: Triple) -
 def _longest_chain(
     hu: npt.NDArray[np.float32], inside: Mask, spacing_mm: Triple
 ) -> tuple[list[_Disc], npt.NDArray[np.int32]]:
-    in_plane = np.zeros((3, 3, 3), bool)
-    in_plane[1] = ndimage.generate_binary_structure(2, 1)
-    labels, _ = ndimage.label((hu < LUMEN_HU) & inside, structure=in_plane)
+    labels, _ = ndimage.label((hu < LUMEN_HU) & inside, structure=IN_PLANE)
     discs = _discs(labels, spacing_mm)
     columns = np.flatnonzero(inside.any(axis=(0, 1)))
     middle = float(columns.mean()) * spacing_mm[2] if columns.size else 0.0

@@ -12,7 +12,10 @@ from LungRefineLib.working_grid import WorkingGrid
 
 NORMAL_LUNG_HU = -850.0  # where no lung lies near
 NORMAL_WALL_HU = 40.0  # muscle and blood, where no wall lies near
-WALL_RANGE_HU = (-120.0, 60.0)  # fat to muscle; ribs beside the pleura must not shift the border
+WALL_RANGE_HU = (
+    -120.0,
+    -40.0,
+)  # a layer of fat lies under the pleura; muscle and ribs behind it must not shift the border
 FULL_CONTRAST_HU = 600.0  # lung against wall from which a voxel's own HU decides alone
 HALF_SPAN_HU = 50.0  # about the noise of a chest CT: a voxel that far from the middle counts fully
 PULL = 0.9  # how far the voxel's own HU moves the coarse level at full contrast

@@ -10,12 +10,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from LungRefineLib.attached import attached_lesions
 from LungRefineLib.morphology import Mask, Triple, closed, enclosed
 from LungRefineLib.pleura import covered_by_pleura
 from LungRefineLib.rays import cast_rays
 from LungRefineLib.sides import nearest_side
 
-HAZE_HU = -300.0  # below, and joined to the lung: ground glass, taken in without asking for its shape
+SMALL_HOLE_MM2 = 400.0  # a vessel across its course; the tip of a dome is flat and small, filling it costs nothing
 GAS_FREE_HU = -800.0  # gas beside the lung is below; so is lung, but that is found already
 HAZE_REACH_MM = 40.0  # from the nearest aerated lung
 COSTAL_BEYOND_MM = 6.0  # aerated lung seen beyond a costal dent on its way out: specks at most
@@ -23,20 +24,21 @@ COSTAL_BEFORE_MM = 6.0  # aerated lung seen before it, coming from the middle
 
 
 def with_haze(
-    lungs: npt.NDArray[np.uint8], smooth_hu: npt.NDArray[np.float32], allowed: Mask, spacing_mm: Triple
+    lungs: npt.NDArray[np.uint8], smooth_hu: npt.NDArray[np.float32], haze_hu: float, allowed: Mask, spacing_mm: Triple
 ) -> npt.NDArray[np.uint8]:
     """Add the ground glass that joins the aerated lungs.
 
     Args:
         lungs: uint8 ``[z, y, x]``, aerated lungs, 1 right, 2 left.
         smooth_hu: HU with its noise smoothed away, same shape.
+        haze_hu: Upper limit of the haze, HU.
         allowed: bool, the body without the large airways.
         spacing_mm: (z, y, x), mm.
 
     Returns:
         uint8, the lungs with the haze joined to them. Gas is left where it is: bowel lies close to the lungs.
     """
-    haze = (smooth_hu < HAZE_HU) & (smooth_hu > GAS_FREE_HU) & allowed
+    haze = (smooth_hu < haze_hu) & (smooth_hu > GAS_FREE_HU) & allowed
     steps = max(1, round(HAZE_REACH_MM / float(np.mean(spacing_mm))))
     grown = ndimage.binary_dilation(lungs > 0, iterations=steps, mask=haze | (lungs > 0))
     sides = nearest_side(grown, lungs, spacing_mm)
@@ -73,6 +75,8 @@ def candidates(
         # A gap one voxel thin is the border's partial volume, not an opacity.
         thick = ndimage.binary_opening(dent & ~air, np.ones((2, 2, 2)))
         thick |= covered_sides == side
-        thick |= enclosed(lung | thick)
+        thick |= enclosed(lung | thick, SMALL_HOLE_MM2, spacing_mm)
         found[thick & ~air] = side
+    attached = attached_lesions(air | (found > 0), spacing_mm)
+    found[attached] = nearest_side(attached, lungs, spacing_mm)[attached]
     return found

@@ -10,6 +10,9 @@ from scipy import ndimage
 Mask = npt.NDArray[np.bool_]
 Triple = tuple[float, float, float]
 
+IN_PLANE = np.zeros((3, 3, 3), bool)  # four neighbours within the slice
+IN_PLANE[1] = ndimage.generate_binary_structure(2, 1)
+
 
 def distance_to(mask: Mask, spacing_mm: Triple) -> npt.NDArray[np.float32]:
     """Distance of every voxel to the nearest voxel of a mask.
@@ -67,27 +70,44 @@ def closed(mask: Mask, radius_mm: float, spacing_mm: Triple) -> Mask:
     return wide[inner] | mask
 
 
-def enclosed(mask: Mask, planes: int = 2) -> Mask:
-    """Holes of the mask as seen in the axial, coronal and sagittal planes.
+def slice_holes(mask: Mask, most_pixels: float = np.inf) -> Mask:
+    """Holes of every slice along the first axis: background that does not reach the slice's edge.
 
     Args:
         mask: bool ``[z, y, x]``.
-        planes: In how many of the three planes a voxel must lie in a hole. A lesion or vessel inside the lung is a hole
-            in two or three of them, a dome of the diaphragm in the axial plane alone.
+        most_pixels: Larger holes stay open.
+    """
+    labels, count = ndimage.label(~mask, structure=IN_PLANE)
+    hole = np.bincount(labels.ravel(), minlength=count + 1) <= most_pixels
+    for edge in (labels[:, 0], labels[:, -1], labels[:, :, 0], labels[:, :, -1]):
+        hole[np.unique(edge)] = False
+    hole[0] = False
+    return hole[labels]
+
+
+def enclosed(mask: Mask, small_mm2: float, spacing_mm: Triple) -> Mask:
+    """What a lung encloses: vessels and lesions, not a dome of the diaphragm.
+
+    A lesion or vessel inside the lung is a hole in at least two of the axial, coronal and sagittal planes, a dome in
+    the axial plane alone. Small axial holes count by themselves, for thick slices have no other planes.
+
+    Args:
+        mask: bool ``[z, y, x]``.
+        small_mm2: Largest axial hole that counts by itself, mm².
+        spacing_mm: (z, y, x), mm.
 
     Returns:
-        bool, the holes alone.
+        bool, the enclosed voxels alone.
     """
     votes = np.zeros(mask.shape, np.uint8)
     for axis in range(3):
-        turned = np.moveaxis(mask, axis, 0)
-        votes += np.moveaxis(filled_slices(turned), 0, axis) & ~mask
-    return votes >= planes
+        votes += np.moveaxis(slice_holes(np.moveaxis(mask, axis, 0)), 0, axis)
+    return (votes >= 2) | slice_holes(mask, small_mm2 / (spacing_mm[1] * spacing_mm[2]))
 
 
 def filled_slices(mask: Mask) -> Mask:
     """Fill the holes of every axial slice."""
-    return np.stack([ndimage.binary_fill_holes(part) for part in mask]) if len(mask) else mask.copy()
+    return mask | slice_holes(mask)
 
 
 def largest(mask: Mask) -> Mask:

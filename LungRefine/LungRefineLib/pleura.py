@@ -24,7 +24,8 @@ CELL_MM = 5.0  # height of the cells the surface is fitted on
 RAYS_PER_CELL = 2  # their width: about 5 mm at the ribs
 STEEPEST = 1.0  # slope of the surface against the ray, 45 degrees
 DEEPEST_DENT_MM = 35.0  # a deeper one is a missing lobe, no peripheral consolidation
-SHALLOW_MM = 1.5  # a dent is followed to its rim up to here
+CLEAR_DENT_MM = 3.0  # a dent is believed where it is that deep: rib impressions are shallower ...
+SHALLOW_MM = 1.5  # ... and followed to its rim up to here
 
 
 def covered_by_pleura(rays: Rays, shape: tuple[int, ...], spacing_mm: Triple) -> Mask:
@@ -119,7 +120,7 @@ def _dents(gap_mm: npt.NDArray[np.float64]) -> Mask:
     shallow = (gap_mm > SHALLOW_MM) & (gap_mm < DEEPEST_DENT_MM)
     labels, count = ndimage.label(np.concatenate([shallow, shallow], axis=1))  # twice around: angles are periodic
     deep = np.zeros(count + 1, bool)
-    deep[np.unique(labels[np.concatenate([gap_mm, gap_mm], axis=1) > DENT_MM])] = True
+    deep[np.unique(labels[np.concatenate([gap_mm, gap_mm], axis=1) > CLEAR_DENT_MM])] = True
     deep[0] = False
     kept = deep[labels]
     return kept[:, :ANGLES] | kept[:, ANGLES:]

@@ -13,7 +13,7 @@ from ChestCTLib.progress import CancelCheck, Progress, never_cancelled, no_progr
 from LungRefineLib import airway as airways
 from LungRefineLib.body import enclosed_air
 from LungRefineLib.border import border_model, crisp_border
-from LungRefineLib.candidates import HAZE_HU, candidates, with_haze
+from LungRefineLib.candidates import candidates, with_haze
 from LungRefineLib.classical import classical_mask
 from LungRefineLib.energy import minimise
 from LungRefineLib.morphology import Mask, Triple, dilate, distance_to
@@ -121,7 +121,7 @@ def _energy_level(
     hu = grid.hu[box]
     smooth = ndimage.gaussian_filter(hu, [min(1.0, 1.5 / step) for step in grid.spacing_mm])
     large_airway = dilate(airway.main[box], airways.WALL_MM, grid.spacing_mm) if airway.found else airway.main[box]
-    lungs = with_haze(lungs, smooth, body & ~large_airway, grid.spacing_mm)
+    lungs = with_haze(lungs, smooth, settings.ground_glass_hu, body & ~large_airway, grid.spacing_mm)
     dents = candidates(lungs, grid.spacing_mm, settings.costal_reach_mm, settings.inner_reach_mm)
     aerated = lungs > 0
     start = (aerated | (dents > 0)) & ~large_airway
@@ -130,12 +130,12 @@ def _energy_level(
     force[start] = OPACITY_FORCE
     force[start & (smooth > FAT_HU[0]) & (smooth < FAT_HU[1])] = FAT_FORCE
     force[start & (smooth > BONE_HU)] = BONE_FORCE
-    force[start & (smooth < HAZE_HU)] = HOLD
+    force[start & (smooth < settings.ground_glass_hu)] = HOLD
     force[aerated] = HOLD
     force[large_airway] = -HOLD
     level = minimise(start, force, grid.spacing_mm, cancelled)
     inside = _joined(level > 0.5, grid.voxel_ml)
-    opaque = inside & (dents > 0) & (smooth > HAZE_HU)
+    opaque = inside & (dents > 0) & (smooth > settings.ground_glass_hu)
     return inside, opaque, nearest_side(inside, lungs, grid.spacing_mm)
 
 

@@ -20,6 +20,7 @@ class LungSettings:
             paper's Algorithm 1) or ``classical`` (the thresholding method that both build on).
         working_spacing_mm: Grid on which ``refined`` decides what belongs to the lungs; the border is brought to the
             input's own grid afterwards. Finer is slower and hardly better.
+        ground_glass_hu: Lung that joins the aerated part and is darker than this is taken in, whatever its shape.
         costal_reach_mm: Radius of the largest opacity that is bridged where the lung meets the chest wall.
         inner_reach_mm: The same towards mediastinum, heart and diaphragm: small, or these would be swallowed.
 
@@ -29,12 +30,15 @@ class LungSettings:
 
     method: Method = "refined"
     working_spacing_mm: float = 2.0
+    ground_glass_hu: float = -300.0
     costal_reach_mm: float = 30.0
     inner_reach_mm: float = 4.0
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise InputError(f"There is no lung method {self.method!r}.", f"Choose one of {', '.join(METHODS)}.")
+        if not -700 <= self.ground_glass_hu <= -150:
+            raise InputError(f"ground_glass_hu is {self.ground_glass_hu:g}.", "Choose a value from -700 to -150 HU.")
         for name, low, high in (
             ("working_spacing_mm", 1.0, 4.0),
             ("costal_reach_mm", 0.0, 60.0),

@@ -25,6 +25,7 @@ from LungRefineLib.settings import METHODS, LungSettings, Method
 FIELD_OF_VIEW_MM = 350.0  # of a chest CT picture, its longer side
 LUNG_HEIGHT_MM = 250.0  # scans of these sets run from base to apex; their slices share it
 SLICE_RANGE_MM = (1.0, 8.0)  # clinical slice distances
+GROUND_GLASS_HU = -420.0  # stricter than on real HU: equalising darkens fat to where thin ground glass lies
 DENOISE_MM = 1.0  # equalising amplifies noise: a Gaussian of less than a pixel takes the worst away
 
 
@@ -129,7 +130,7 @@ def _segment(
     cancelled: CancelCheck,
 ) -> Mask:
     if method == "refined":
-        return refine(stack, spacing_mm, LungSettings(), progress, cancelled).lungs > 0
+        return refine(stack, spacing_mm, LungSettings(ground_glass_hu=GROUND_GLASS_HU), progress, cancelled).lungs > 0
     # The published methods work slice by slice on 1 mm pixels; slices are not made up in between.
     flat = (1.0, spacing_mm[1], spacing_mm[2])
     return published_masks(stack, flat, method, progress, cancelled)[0] > 0
