@@ -20,12 +20,12 @@ from slicer.util import VTKObservationMixin
 from ChestCTLib.errors import ChestCTError
 from ChestCTMRML import displays, layouts
 from ChestCTMRML.displays import LabelStyle
-from ChestCTMRML.segmentations import EditedSegmentsError, edited_segments
+from ChestCTMRML.segmentations import EditedSegmentsError
 from ChestCTMRML.terminology import load_terms
 from ChestCTMRML.volumes import voxels
 from ChestCTSlicer import dependencies, sample_data
 from ChestCTSlicer.job import Job, JobState
-from ChestCTSlicer.lung_work import ORGAN_LABELS, LungRequest, lung_work, result_nodes
+from ChestCTSlicer.lung_work import ORGAN_LABELS, LungRequest, edited_results, lung_work, result_nodes
 from ChestCTSlicer.runner import JobRunner
 
 PERCENT = 100
@@ -305,7 +305,7 @@ class LungRefineLogic(ScriptedLoadableModuleLogic):
             EditedSegmentsError: The output was edited by hand and ``overwriteEdited`` is false.
         """
         voxels(parameters.inputVolume)
-        if not overwriteEdited and (edited := edited_segments(parameters.lungs, ORGAN_LABELS)):
+        if not overwriteEdited and (edited := edited_results(parameters.inputVolume, parameters.lungs)):
             raise EditedSegmentsError(edited)
         request = LungRequest(
             method=parameters.method.name,
@@ -314,7 +314,16 @@ class LungRefineLogic(ScriptedLoadableModuleLogic):
             costal_reach_mm=parameters.costalReach,
             inner_reach_mm=parameters.innerReach,
         )
-        return Job(lung_work(slicer.mrmlScene, parameters.inputVolume, parameters.lungs, parameters.reference, request))
+        return Job(
+            lung_work(
+                slicer.mrmlScene,
+                parameters.inputVolume,
+                parameters.lungs,
+                parameters.reference,
+                request,
+                overwriteEdited,
+            )
+        )
 
     def process(self, parameters, overwriteEdited=False, timeoutSeconds=3600.0):
         """Segment without an event loop.
@@ -376,7 +385,12 @@ class LungRefineLogic(ScriptedLoadableModuleLogic):
         displays.show_in_tables_and_plots(slicer.mrmlScene, nodes.measures, nodes.chart)
         # the views get their new sizes when the event loop runs
         center = nodes.center_ras if nodes.center_ras is not None else displays.center_of_first_segment(nodes.lungs)
-        qt.QTimer.singleShot(0, lambda: displays.set_views(slicer.mrmlScene, nodes.volume, center))
+        qt.QTimer.singleShot(0, lambda: self.aimViews(nodes.volume, center))
+
+    def aimViews(self, volume, center):
+        """Cut all views through a place of the volume, unless the volume is gone by now."""
+        if volume.GetScene() is not None:
+            displays.set_views(slicer.mrmlScene, volume, center)
 
 
 class LungRefineTest(ScriptedLoadableModuleTest):

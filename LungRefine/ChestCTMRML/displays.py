@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ChestCTMRML.intensity_plane import PLANE_ROLE
 from ChestCTMRML.layouts import CLASSICAL_VIEW
+from ChestCTMRML.nodes import find_owned
 from ChestCTMRML.segmentations import SURFACE
 
 LUNG_WINDOW_HU = 1500.0  # the usual lung window of chest CT
@@ -144,6 +146,10 @@ def set_views(scene: Any, volume_node: Any, center_ras: npt.NDArray[np.float64] 
         composite.SetBackgroundVolumeID(volume_node.GetID())
     for slice_node in nodes_of_class(scene, "vtkMRMLSliceNode"):
         _fit_slice(slice_node, low, high, center)
+    plane = find_owned(volume_node, PLANE_ROLE)
+    if plane is not None and plane.GetDisplayNode() is not None and plane.GetDisplayNode().GetVisibility():
+        plane.GetRASBounds(bounds)
+        low, high = np.minimum(low, bounds[0::2]), np.maximum(high, bounds[1::2])
     for camera in nodes_of_class(scene, "vtkMRMLCameraNode"):
         _look_from_front(camera, (low + high) / 2, float(np.linalg.norm(high - low)))
 

@@ -44,6 +44,7 @@ class HeadlessSlicer:
 
         self.app = SlicerApp()
         self.scene = self.app.scene
+        register_legends(self.scene)
         self.app.view_manager.register_factory(DirectViewFactory(do_render_offscreen=True))
         self._views: dict[str, Any] = {}
 
@@ -138,6 +139,13 @@ class HeadlessSlicer:
             definition = ViewLayoutDefinition.threed_view(name="1", background_color=BACKGROUND)
             self._keep("3D", self.app.view_manager.create_view(definition))
         return self._views["3D"]
+
+
+def register_legends(scene: Any) -> None:
+    """Teach a scene the node of colour legends, which Slicer's Colors module does and trame-slicer does not."""
+    import slicer
+
+    scene.RegisterNodeClass(slicer.vtkMRMLColorLegendDisplayNode())
 
 
 def _pixels(window: Any) -> npt.NDArray[np.uint8]:

@@ -74,11 +74,49 @@ def set_chart(scene: Any, owner: Any, role: str, chart: Chart) -> Any:
     return node
 
 
-def _set_series(series: Any, table: Any, x_title: str, curve: Curve) -> None:
+@dataclass(frozen=True)
+class Marker:
+    """A place on a chart: lines from both axes to it.
+
+    Attributes:
+        name: Legend entry.
+        x: Position on the x axis.
+        y: Position on the y axis; None where there is no value.
+        color: RGB, each in [0, 1].
+    """
+
+    name: str
+    x: float
+    y: float | None
+    color: tuple[float, float, float]
+
+
+def set_marker(scene: Any, owner: Any, role: str, marker: Marker) -> None:
+    """Mark a place on the chart that ``owner`` keeps for ``role``; a further call moves the mark.
+
+    Args:
+        scene: The ``vtkMRMLScene``.
+        owner: As for :func:`set_chart`, which comes first and takes the mark off again.
+        role: Role of the chart.
+        marker: What to mark; without a value it is a line from the x axis upwards of height 0.
+    """
+    table = owned_node(scene, owner, f"{role}.Marker.Table", "vtkMRMLTableNode", f"{marker.name} (mark)")
+    table.SetHideFromEditors(True)
+    y = marker.y if marker.y is not None else 0.0
+    set_table(table, [Column("x", [0.0, marker.x, marker.x]), Column("y", [y, y, 0.0])])
+    series = owned_node(scene, owner, f"{role}.Marker.Series", "vtkMRMLPlotSeriesNode", marker.name)
+    _set_series(series, table, "x", Curve(marker.name, [], marker.color), "y")
+    chart = owner.GetNodeReference(f"COVIDMTL.{role}.Chart")
+    if not chart.HasPlotSeriesNodeID(series.GetID()):
+        chart.AddAndObservePlotSeriesNodeID(series.GetID())
+    chart.Modified()
+
+
+def _set_series(series: Any, table: Any, x_title: str, curve: Curve, y_title: str = "") -> None:
     series.SetName(curve.name)
     series.SetAndObserveTableNodeID(table.GetID())
     series.SetXColumnName(x_title)
-    series.SetYColumnName(curve.name)
+    series.SetYColumnName(y_title or curve.name)
     series.SetPlotType(series.PlotTypeScatter)  # "scatter" with lines is Slicer's curve over numeric x
     series.SetLineStyle(series.LineStyleSolid)
     series.SetMarkerStyle(series.MarkerStyleNone)

@@ -17,14 +17,17 @@ from ChestCTLib.labels import AIRWAY, LESION_LABELS, LUNG_LABELS, Label
 from ChestCTLib.volume import CTVolume
 from ChestCTMRML import displays, segmentations, surfaces
 from ChestCTMRML.case_folder import put_in_case_folder
+from ChestCTMRML.case_overlays import ACTIVATION_PREFIX, add_activations, add_overlays
 from ChestCTMRML.displays import LabelStyle
 from ChestCTMRML.geometry import LPS_FROM_RAS
 from ChestCTMRML.headless import HeadlessSlicer
 from ChestCTMRML.layouts import REVIEW_LAYOUT, register_layouts
+from ChestCTMRML.overlays import overlay_and_plot_nodes
 from ChestCTMRML.report_nodes import set_report
 from ChestCTMRML.volumes import add_map, add_volume
 
 LabelArray = npt.NDArray[np.uint8]
+PERIPHERAL_MM = 10.0  # as LesionSegLib.measures.MeasureSettings has it
 LESION_OPACITY_3D = 0.9  # seen through the translucent lungs
 
 
@@ -88,7 +91,13 @@ def fill_case_scene(
     if lesions is not None:
         nodes.append(_add_labels(scene, node, volume, f"{name} lesions", lesions, LESION_LABELS))
         displays.show_segments(nodes[1], LabelStyle.both, LESION_OPACITY_3D)
-    nodes += [add_map(scene, values, volume, f"{name} {title}") for title, values in (maps or {}).items()]
+    activations = add_activations(scene, node, maps or {})
+    nodes += activations
+    others = {key: values for key, values in (maps or {}).items() if not key.startswith(ACTIVATION_PREFIX)}
+    nodes += [add_map(scene, values, volume, f"{name} {title}") for title, values in others.items()]
+    if lesions is not None:
+        add_overlays(scene, node, volume, lungs, lesions, PERIPHERAL_MM)
+        nodes += overlay_and_plot_nodes(node)
     if report is not None:
         nodes += set_report(scene, node, report)
     put_in_case_folder(scene, node, nodes)

@@ -124,6 +124,10 @@ def set_labels_in_steps(
     for label in labels:
         _set_segment(segmentation_node, label, image, (surfaces or {}).get(label.value))
         yield
+    # replaced representations tell nobody: without this the views keep the old slices and lose the surfaces
+    segmentation_node.Modified()
+    if segmentation_node.GetDisplayNode() is not None:
+        segmentation_node.GetDisplayNode().Modified()
 
 
 def labels_from_segmentation(

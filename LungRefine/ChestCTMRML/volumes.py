@@ -90,6 +90,25 @@ def add_map(scene: Any, values: npt.NDArray[np.floating[Any]], like: CTVolume, n
     return node
 
 
+def set_map(map_node: Any, values: npt.NDArray[np.floating[Any]], volume_node: Any) -> None:
+    """Put an array of real numbers ``[k, j, i]`` on a volume node's own grid into a scalar volume node.
+
+    Raises:
+        InputError: The array lies on another grid.
+    """
+    shape = tuple(reversed(volume_node.GetImageData().GetDimensions()))
+    if values.shape != shape:
+        raise InputError(
+            f"The map has {values.shape} voxels (z, y, x), the volume “{volume_node.GetName()}” has {shape}.",
+            "Make the map of this volume.",
+        )
+    map_node.SetAndObserveTransformNodeID(volume_node.GetTransformNodeID())
+    matrix = vtk.vtkMatrix4x4()
+    volume_node.GetIJKToRASMatrix(matrix)
+    map_node.SetIJKToRASMatrix(matrix)
+    map_node.SetAndObserveImageData(image_from_array(np.asarray(values, dtype=np.float32)))
+
+
 def _set_voxels(volume_node: Any, array: npt.NDArray[Any], to_lps: npt.NDArray[np.float64]) -> None:
     volume_node.SetIJKToRASMatrix(matrix_from_array(LPS_FROM_RAS @ to_lps))
     volume_node.SetAndObserveImageData(image_from_array(array))

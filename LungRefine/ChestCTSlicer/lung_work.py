@@ -11,13 +11,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ChestCTLib.errors import InputError
 from ChestCTLib.labels import AIRWAY, LUNG_LABELS
 from ChestCTMRML import displays
 from ChestCTMRML.case_folder import put_in_case_folder
 from ChestCTMRML.geometry import ijk_to_lps, ijk_to_world_ras
 from ChestCTMRML.nodes import find_owned, owned_node
 from ChestCTMRML.plots import Chart, Curve, set_chart
-from ChestCTMRML.segmentations import add_segmentation, labels_from_segmentation, set_labels_in_steps
+from ChestCTMRML.segmentations import (
+    add_segmentation,
+    edited_segments,
+    labels_from_segmentation,
+    set_labels_in_steps,
+)
 from ChestCTMRML.surface_files import read_surface
 from ChestCTMRML.tables import Column, number, set_table
 from ChestCTMRML.volumes import voxels
@@ -107,7 +113,15 @@ def result_nodes(volume: Any, lungs: Any) -> LungNodes | None:
     )
 
 
-def lung_work(scene: Any, volume: Any, lungs: Any, reference: Any, request: LungRequest) -> LungWork:
+def edited_results(volume: Any, lungs: Any) -> list[str]:
+    """Names of the segments of an earlier result that were edited by hand since."""
+    classical = find_owned(volume, "Lungs.Classical")
+    return [*edited_segments(lungs, ORGAN_LABELS), *edited_segments(classical, LUNG_LABELS)]
+
+
+def lung_work(
+    scene: Any, volume: Any, lungs: Any, reference: Any, request: LungRequest, overwrite_edited: bool = False
+) -> LungWork:
     """Return the work that segments a volume's lungs.
 
     Args:
@@ -116,6 +130,8 @@ def lung_work(scene: Any, volume: Any, lungs: Any, reference: Any, request: Lung
         lungs: Segmentation to update, or None for a new one.
         reference: Segmentation to compare with, or None.
         request: Method and settings.
+        overwrite_edited: Whether segments edited by hand may be replaced. Where not, a segmentation that is edited
+            during the run stays as it is, and the result gets a new one.
     """
     loaded: list[_Loaded] = []
     result: list[LungNodes] = []
@@ -131,7 +147,7 @@ def lung_work(scene: Any, volume: Any, lungs: Any, reference: Any, request: Lung
         yield from _load(folder, volume, request, loaded)
 
     def show() -> Iterator[None]:
-        yield from _show(scene, volume, lungs, loaded.pop(), result)
+        yield from _show(scene, volume, lungs, loaded.pop(), result, overwrite_edited)
 
     prepared = [Prepared("lungs.nrrd", LUNG_VALUES, "lungs"), Prepared("classical.nrrd", LUNG_VALUES, "classical")]
     if request.airway:
@@ -181,9 +197,15 @@ def _load(folder: Path, volume: Any, request: LungRequest, loaded: list[_Loaded]
     loaded.append(_Loaded(lungs, classical, surfaces, classical_surfaces, values, histogram, center))
 
 
-def _show(scene: Any, volume: Any, lungs: Any, loaded: _Loaded, result: list[LungNodes]) -> Iterator[None]:
+def _show(
+    scene: Any, volume: Any, lungs: Any, loaded: _Loaded, result: list[LungNodes], overwrite_edited: bool
+) -> Iterator[None]:
     name = volume.GetName()
+    if volume.GetScene() is None:
+        raise InputError(f"The volume “{name}” was removed during the run.", "Load it again and press Apply.")
     is_new = lungs is None or lungs.GetScene() is None
+    if not is_new and not overwrite_edited and edited_segments(lungs, ORGAN_LABELS):
+        is_new = True  # somebody drew in it while the child was at work
     node = add_segmentation(scene, volume, f"{name} lungs") if is_new else lungs
     if node.GetDisplayNode() is None:
         node.CreateDefaultDisplayNodes()
@@ -223,7 +245,6 @@ def _tables(scene: Any, volume: Any, values: dict[str, Any]) -> tuple[Any, Any]:
     ]
     percentiles = (values.get("recovered_hu") or {}).get("hu_percentiles") or {}
     rows += [(f"Recovered, {name}", percentiles.get(p), "HU") for p, name in PERCENTILE_NAMES.items()]
-    rows.append(("Computing time", values.get("seconds"), "s"))
     measures = owned_node(scene, volume, "Lungs.Measures", "vtkMRMLTableNode", f"{name}: lung measures")
     _fill(measures, rows)
     overlap = {key: values[key] for key in OVERLAP_NAMES if key in values}
@@ -262,10 +283,16 @@ def _fill(table: Any, rows: list[tuple[str, float | None, str]]) -> None:
         table,
         [
             Column("Measure", [label for label, _, _ in rows]),
-            Column("Value", [number(value) for _, value, _ in rows]),
+            Column("Value", [_shown(value, unit) for _, value, unit in rows]),
             Column("Unit", [unit for _, _, unit in rows]),
         ],
     )
+
+
+def _shown(value: float | None, unit: str) -> str:
+    if unit == "HU" and value is not None:  # a scanner's noise makes decimals of attenuation meaningless
+        return f"{value:.0f}"
+    return number(value)
 
 
 def _chart(name: str, histogram: npt.NDArray[np.float64]) -> Chart:

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 import slicer
+from vtk.util import numpy_support
 
 from ChestCTLib.errors import InputError
 from ChestCTLib.labels import LESION_LABELS, LUNG_LABELS
 from ChestCTLib.phantom import Phantom
-from ChestCTMRML import case_folder, displays, layouts, scene_file, segmentations, volumes
+from ChestCTMRML import case_folder, displays, layouts, scene_file, segmentations, surfaces, volumes
 from ChestCTMRML.geometry import LPS_FROM_RAS
 from ChestCTMRML.headless import HeadlessSlicer
 
@@ -117,3 +118,44 @@ def test_layouts_are_registered_once(scene: Any) -> None:
     layouts.register_layouts(node)
     assert all(node.IsLayoutDescription(number) for number in layouts.LAYOUTS)
     assert min(layouts.LAYOUTS) > 100
+
+
+def test_the_views_follow_a_second_run_and_an_edit_by_hand(headless: HeadlessSlicer, phantom: Phantom) -> None:
+    scene = headless.scene
+    scene.Clear(False)
+    volume = volumes.add_volume(scene, phantom.volume, "CT")
+    displays.show_lung_window(volume)
+    node = segmentations.add_segmentation(scene, volume, "lungs")
+    to_ras = LPS_FROM_RAS @ phantom.volume.ijk_to_lps
+
+    def run(labels: Any) -> None:
+        shapes = {
+            label.value: surfaces.surface(labels == label.value, phantom.volume.spacing_mm, to_ras)
+            for label in LUNG_LABELS
+        }
+        segmentations.set_labels(node, labels, volume, LUNG_LABELS, shapes)
+
+    def green_pixels() -> tuple[int, int]:
+        """Left lung in the coronal slice and in 3D."""
+        pictures = (headless.slice_picture(volume, "Coronal", None, PICTURE), headless.picture_3d(volume, PICTURE))
+        slice_, space = (int(((p[..., 1].astype(int) - p[..., 0]) > 15).sum()) for p in pictures)
+        right = [int(((p[..., 2].astype(int) - p[..., 1]) > 15).sum()) for p in pictures]
+        return slice_ - right[0], space - right[1]
+
+    run(phantom.lungs)
+    displays.show_segments(node)
+    whole = green_pixels()
+    run(np.where(phantom.lungs == 1, 1, 0).astype(np.uint8))
+    assert max(green_pixels()) < 0.1 * min(whole)
+    run(phantom.lungs)
+    assert green_pixels() == whole
+
+    image = slicer.vtkOrientedImageData()
+    node.GetBinaryLabelmapRepresentation("left-lung", image)
+    values = numpy_support.vtk_to_numpy(image.GetPointData().GetScalars())
+    values[: len(values) // 2] = 0
+    logic = slicer.vtkSlicerSegmentationsModuleLogic
+    logic.SetBinaryLabelmapToSegment(image, node, "left-lung", logic.MODE_REPLACE)
+    slice_, space = green_pixels()
+    assert slice_ < 0.9 * whole[0] and space < 0.9 * whole[1]
+    assert segmentations.edited_segments(node, LUNG_LABELS) == ["left lung"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -61,7 +62,7 @@ def _enabled(widget: Any) -> bool:
 
 
 def _private_folders() -> list[Path]:
-    return list(Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*"))
+    return list(Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}{os.getpid()}-*"))
 
 
 @pytest.fixture
@@ -323,3 +324,30 @@ def test_the_volume_can_be_exchanged_while_the_module_is_open(host: Any, phantom
     host.scene.RemoveNode(node)
     host.settle()
     assert not _enabled(widget.ui.applyButton)
+
+
+@pytest.mark.slow
+def test_what_is_drawn_during_a_run_stays_and_the_result_gets_a_segmentation_of_its_own(host: Any, done: Any) -> None:
+    drawn = done._parameterNode.lungs
+    before = _nodes(host.scene)
+    done.ui.applyButton.click()
+    assert host.wait_for(lambda: done.runner.job is not None and done.runner.job.pid is not None, 20)
+    image = drawn.GetSegmentation().GetNthSegment(0).GetRepresentation(segmentations.LABELMAP)
+    numpy_support.vtk_to_numpy(image.GetPointData().GetScalars())[:50] = 1
+    assert host.wait_for(lambda: not done.runner.busy, RUN_LIMIT_S)
+    host.settle()
+    assert done._parameterNode.lungs is not drawn
+    assert segmentations.edited_segments(drawn, LUNG_LABELS) == ["right lung"]
+    added = Counter({"vtkMRMLSegmentationNode": 1, "vtkMRMLSegmentationDisplayNode": 1})
+    assert _nodes(host.scene) - before == added
+
+
+def test_removing_the_volume_during_a_run_fails_the_run_and_adds_nothing(host: Any, phantom: Phantom) -> None:
+    widget = _open(host, phantom)
+    node = widget._parameterNode.inputVolume
+    widget.ui.applyButton.click()
+    assert host.wait_for(lambda: widget.runner.job is not None and widget.runner.job.pid is not None, 20)
+    host.scene.RemoveNode(node)
+    assert host.wait_for(lambda: not widget.runner.busy, RUN_LIMIT_S)
+    assert host.messages.shown[-1][0] == "error" and "removed during the run" in host.messages.shown[-1][1]
+    assert not _nodes(host.scene)["vtkMRMLSegmentationNode"] and not _nodes(host.scene)["vtkMRMLTableNode"]
