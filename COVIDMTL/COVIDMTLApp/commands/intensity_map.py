@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from COVIDMTLLib.intensity_map.cases import MapCase
     from COVIDMTLLib.intensity_map.map import MapSettings
 
-DEFAULT_MODEL = "intensity-map-small"  # learned from maps of whole planes
-DEFAULT_MASKED_MODEL = "intensity-map-small-lungs"  # learned from lung-masked maps
+DEFAULT_MODEL = "intensity-map-small-lungs"  # learned from lung-masked maps; whole planes told too little
+NO_MASK = "The shipped map classifier learned from maps of the lungs alone: give a lung mask."
 DEFAULT_CACHE = Path.home() / ".cache" / "covidmtl" / "phantom-maps"
 
 
@@ -85,8 +85,11 @@ def intensity_map(
             lesion_mask = read_labels(lesions, volume, LESION_LABELS)
             parts = decompose(volume, lung_mask, lesion_mask, settings, True, part(progress, 0.7, 0.9), cancelled)
             features |= anatomic_extent(lung_mask, lesion_mask).features()
-        wanted = (DEFAULT_MASKED_MODEL if found.masked else DEFAULT_MODEL) if model == "auto" else model
-        prediction, why = classify(found, wanted, device.value, must=model not in ("auto", "none"))
+        if model == "auto" and not found.masked:
+            prediction, why = None, NO_MASK
+        else:
+            wanted = DEFAULT_MODEL if model == "auto" else model
+            prediction, why = classify(found, wanted, device.value, must=model != "auto")
         section = intensity_map_section(found, parts, prediction, why)
         if prediction is not None:
             features |= map_features(prediction)
@@ -109,6 +112,8 @@ def train_intensity_map(
     epochs: Annotated[int, typer.Option(help="Largest number of epochs.")] = 96,
     batch: Annotated[int, typer.Option(help="Maps a step.")] = 12,
     learning_rate: Annotated[float, typer.Option(help="Of Nadam.")] = 1e-4,
+    weight_decay: Annotated[float, typer.Option(help="Decoupled weight decay.")] = 0.0,
+    cosine: Annotated[bool, typer.Option(help="Let the learning rate fall to 0 over the epochs.")] = False,
     patience: Annotated[int, typer.Option(help="End after so many epochs without progress; 0: never.")] = 0,
     masked: Masked = False,
     low_hu: Low = -1024,
@@ -129,7 +134,9 @@ def train_intensity_map(
         from COVIDMTLLib.intensity_map.training import MapTrainingSettings
 
         map_settings = MapSettings(low_hu=low_hu, high_hu=high_hu, bins=bins)
-        settings = MapTrainingSettings(network.value, width, epochs, batch, learning_rate, patience, seed)
+        settings = MapTrainingSettings(
+            network.value, width, epochs, batch, learning_rate, weight_decay, cosine, patience, seed
+        )
         cases = _cases(table, phantoms, map_settings, masked, cache, seed, part(progress, 0.0, 0.4), cancelled)
         data = TrainingData(cases, map_settings, masked, synthetic=phantoms > 0)
         done = train_and_export(data, settings, out, model_id, device.value, part(progress, 0.4, 1.0), cancelled)

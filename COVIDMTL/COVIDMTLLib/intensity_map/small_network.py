@@ -15,7 +15,8 @@ from torch.nn import functional
 
 from ChestCTLib.errors import InputError
 
-REDUCTION = 16  # of rows and columns by the stride and the three poolings
+SMALLEST_SIDE = 32  # pixels: the poolings divide both sides by 4 and by 8
+INPUT_POOLING = 4  # pixels averaged along both axes: a single bin of a single slice is mostly noise
 
 
 @dataclass(frozen=True)
@@ -24,17 +25,17 @@ class SmallMapSettings:
 
     Attributes:
         n_classes: Number of outputs.
-        channels: Of the four convolutions.
+        channels: Of the three convolutions.
         intensity_bins: Places along the intensity axis that reach the last layers.
         hidden: Features before the last layer.
         dropout: Chance of a feature to be left out in training.
     """
 
     n_classes: int = 3
-    channels: tuple[int, int, int, int] = (16, 24, 32, 48)
-    intensity_bins: int = 16
+    channels: tuple[int, int, int] = (16, 32, 48)
+    intensity_bins: int = 8
     hidden: int = 64
-    dropout: float = 0.3
+    dropout: float = 0.4
 
     def __post_init__(self) -> None:
         if self.n_classes < 2 or min(*self.channels, self.intensity_bins, self.hidden) < 1 or not 0 <= self.dropout < 1:
@@ -42,7 +43,7 @@ class SmallMapSettings:
 
 
 class SmallMapNetwork(nn.Module):
-    """``[batch, 1, rows, columns]`` -> logits ``[batch, classes]``; at least 16 x 16 pixels.
+    """``[batch, 1, rows, columns]`` -> logits ``[batch, classes]``; at least 32 x 32 pixels.
 
     Args:
         settings: Size of the network.
@@ -51,13 +52,10 @@ class SmallMapNetwork(nn.Module):
     def __init__(self, settings: SmallMapSettings = SmallMapSettings()) -> None:
         super().__init__()
         self.settings = settings
-        layers: list[nn.Module] = []
-        for number, (before, after) in enumerate(pairwise((1, *settings.channels))):
-            # the first convolution halves the map itself: full-size feature maps would be half of all the work
-            convolution = nn.Conv2d(before, after, 3, stride=1 if number else 2, padding=1, bias=False)
-            layers += [convolution, nn.BatchNorm2d(after), nn.ReLU(inplace=True)]
-            if number:
-                layers.append(nn.MaxPool2d(2))
+        layers: list[nn.Module] = [nn.AvgPool2d(INPUT_POOLING)]
+        for before, after in pairwise((1, *settings.channels)):
+            layers += [nn.Conv2d(before, after, 3, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU(inplace=True)]
+            layers.append(nn.MaxPool2d(2))
         self.layers = nn.Sequential(*layers)
         self.n_features = settings.hidden
         # mean and maximum over the slices: a lesion in few slices shows in the maximum
@@ -67,8 +65,8 @@ class SmallMapNetwork(nn.Module):
 
     def features(self, maps: Tensor) -> Tensor:
         """What the last layer sees: ``[batch, hidden]``."""
-        if maps.ndim != 4 or min(maps.shape[2:]) < REDUCTION:
-            raise InputError(f"The maps have the shape {tuple(maps.shape)}.", f"Give {REDUCTION} pixels a side.")
+        if maps.ndim != 4 or min(maps.shape[2:]) < SMALLEST_SIDE:
+            raise InputError(f"The maps have the shape {tuple(maps.shape)}.", f"Give {SMALLEST_SIDE} pixels a side.")
         found = self.layers(maps)
         over_slices = torch.cat([found.mean(dim=2), found.amax(dim=2)], dim=1)
         placed = functional.adaptive_avg_pool1d(over_slices, self.settings.intensity_bins)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,6 +59,8 @@ class MapTrainingSettings:
         epochs: Largest number of epochs.
         batch: Maps a step.
         learning_rate: Of Nadam.
+        weight_decay: Decoupled, share of a weight a step at learning rate 1; the paper names none.
+        cosine: Let the learning rate fall to 0 over the epochs as half a cosine; the paper keeps it constant.
         patience: Epochs without a smaller validation loss after which the training ends; 0 runs them all.
         seed: Of weights, order and variation.
         augment: How maps vary.
@@ -68,12 +71,19 @@ class MapTrainingSettings:
     epochs: int = 96
     batch: int = BATCH
     learning_rate: float = 1e-4
+    weight_decay: float = 0.0
+    cosine: bool = False
     patience: int = 0
     seed: int = 0
     augment: MapAugmentSettings = field(default_factory=MapAugmentSettings)
 
     def __post_init__(self) -> None:
-        if self.epochs < 1 or self.batch < 2 or self.learning_rate <= 0 or self.patience < 0 or self.seed < 0:
+        if (
+            self.epochs < 1
+            or self.batch < 2
+            or self.learning_rate <= 0
+            or min(self.patience, self.seed, self.weight_decay) < 0
+        ):
             raise InputError(
                 f"The training settings {self} are out of range.", "Use positive numbers, batch 2 or more."
             )
@@ -163,7 +173,12 @@ class _Run:
         self.settings, self.device = settings, device
         self.path = folder / CHECKPOINT_NAME
         self.network = make_network(settings.network, settings.width).to(device)
-        self.optimizer = torch.optim.NAdam(self.network.parameters(), settings.learning_rate)
+        self.optimizer = torch.optim.NAdam(
+            self.network.parameters(),
+            settings.learning_rate,
+            weight_decay=settings.weight_decay,
+            decoupled_weight_decay=True,
+        )
         self.epoch, self.best_epoch = 0, 0
         self.best_loss, self.best_accuracy = float("inf"), 0.0
         self.best = copy.deepcopy(self.network.state_dict())
@@ -180,6 +195,8 @@ class _Run:
         generator = torch.Generator().manual_seed(seed)
         torch.manual_seed(seed)  # dropout
         order = np.random.default_rng(seed).permutation(len(cases))
+        for group in self.optimizer.param_groups:
+            group["lr"] = self._learning_rate()
         self.network.train()
         total, seen = 0.0, 0
         for start in range(0, len(order), self.settings.batch):
@@ -195,6 +212,11 @@ class _Run:
             self.optimizer.step()
             total, seen = total + float(loss.detach()) * len(chosen), seen + len(chosen)
         return total / seen
+
+    def _learning_rate(self) -> float:
+        if not self.settings.cosine:
+            return self.settings.learning_rate
+        return self.settings.learning_rate * 0.5 * (1 + math.cos(math.pi * self.epoch / self.settings.epochs))
 
     def validate(self, cases: Sequence[MapCase]) -> tuple[float, float]:
         self.network.eval()
@@ -221,8 +243,9 @@ class _Run:
         return TrainedMapNetwork(self.network.eval(), self.best_epoch, self.epoch, self.best_loss, self.best_accuracy)
 
     def _identity(self) -> dict[str, Any]:
-        """What must agree for a run to be continued; the number of epochs may be raised."""
-        return {k: v for k, v in plain(self.settings).items() if k not in ("epochs", "patience")}
+        """What must agree for a run to be continued; the number of epochs may change where nothing depends on it."""
+        free = ("patience",) if self.settings.cosine else ("patience", "epochs")
+        return {k: v for k, v in plain(self.settings).items() if k not in free}
 
     def _state(self) -> dict[str, Any]:
         return {
