@@ -55,7 +55,25 @@ def canonical(volume: CTVolume) -> CanonicalView:
     Returns:
         The canonical view with the way back.
     """
-    directions = volume.directions  # columns: i, j, k
+    order, flips, affine = canonical_axes(volume.ijk_to_lps, volume.shape)
+    view = CanonicalView(volume, order, flips)
+    turned = CTVolume(view.apply(volume.hu), affine, volume.warnings)
+    return CanonicalView(turned, order, flips)
+
+
+def canonical_axes(
+    ijk_to_lps: npt.NDArray[np.float64], shape: tuple[int, int, int]
+) -> tuple[tuple[int, int, int], tuple[bool, bool, bool], npt.NDArray[np.float64]]:
+    """How a grid is brought to the axes closest to LPS.
+
+    Args:
+        ijk_to_lps: Its 4x4 affine.
+        shape: Its voxels ``(z, y, x)``.
+
+    Returns:
+        Order and flips as :class:`CanonicalView` keeps them, and the affine of the canonical grid.
+    """
+    directions = ijk_to_lps[:3, :3] / np.linalg.norm(ijk_to_lps[:3, :3], axis=0)  # columns: i, j, k
     # ijk axis for each of L, P, S: the assignment that keeps the directions closest to the identity
     best = max(permutations(range(3)), key=lambda p: sum(abs(directions[world, p[world]]) for world in range(3)))
     order = (2 - best[2], 2 - best[1], 2 - best[0])  # array axes run k, j, i
@@ -63,18 +81,15 @@ def canonical(volume: CTVolume) -> CanonicalView:
     flips = (flips_world[2], flips_world[1], flips_world[0])
 
     affine = np.eye(4)
-    origin = volume.ijk_to_lps[:3, 3].copy()
+    origin = ijk_to_lps[:3, 3].copy()
     for world in range(3):
-        column = volume.ijk_to_lps[:3, best[world]]
+        column = ijk_to_lps[:3, best[world]]
         if flips_world[world]:
-            origin = origin + column * (volume.hu.shape[2 - best[world]] - 1)
+            origin = origin + column * (shape[2 - best[world]] - 1)
             column = -column
         affine[:3, world] = column
     affine[:3, 3] = origin
-
-    view = CanonicalView(volume, order, flips)
-    turned = CTVolume(view.apply(volume.hu), affine, volume.warnings)
-    return CanonicalView(turned, order, flips)
+    return order, flips, affine
 
 
 def resample_array(
