@@ -73,6 +73,12 @@ def test_training_writes_a_model_that_its_card_describes(sets: Path, tmp_path: P
     assert "covid19_ct_seg" in card["learned_from"]
 
 
+def test_a_shipped_model_is_fine_tuned_on_single_slices(sets: Path, tmp_path: Path) -> None:
+    given = ("--medseg100", sets / "medseg100", "--start", "lesions-multidecoder", "--epochs", 1)
+    result = invoke("train", "lesions", "-o", tmp_path, *given)
+    assert json.loads(Path(result["card"]).read_text())["learned_from"] == "medseg100 train"
+
+
 def test_cross_validation_scores_each_case_of_the_folds_asked_for(sets: Path, tmp_path: Path) -> None:
     given = ("--covid19-ct-seg", sets / "covid19_ct_seg", "--folds", 2, "--only", 1, "--epochs", 1)
     result = invoke("evaluate", "lesions", "-o", tmp_path, *given)

@@ -67,6 +67,7 @@ def train_lesions(
     width: Annotated[float, typer.Option(help="deepsc-covid, reconstruction-mtl, unet: factor on channels.")] = 0.25,
     side: Annotated[int, typer.Option(help="reconstruction-mtl, unet, cnn: side of the pictures, pixels.")] = 256,
     recipe: RecipeOption = Recipe.cpu,
+    start: Annotated[str | None, typer.Option(help="multi-decoder: fine-tune this model on medseg100.")] = None,
     epochs: EpochsOption = None,
     model_id: Annotated[str, typer.Option(help="Id of the trained model.")] = MODEL_ID,
     seed: SeedOption = 0,
@@ -78,8 +79,10 @@ def train_lesions(
     with console.running("Training") as (progress, cancelled):
         out.mkdir(parents=True, exist_ok=True)
         if method in (Method.multi_decoder, Method.single_decoder):
-            settings = _slice_settings(recipe, epochs, seed, method is Method.multi_decoder)
-            _train_slices(out, covid19_ct_seg, medseg100, settings, model_id, device, progress, cancelled)
+            settings = _slice_settings(
+                recipe.value if start is None else "fine-tuning", epochs, seed, method is Method.multi_decoder
+            )
+            _train_slices(out, covid19_ct_seg, medseg100, settings, start, model_id, device, progress, cancelled)
         elif method is Method.deepsc_covid:
             _train_deepsc(out, phantoms, width, epochs, seed, device, progress, cancelled)
         else:
@@ -137,7 +140,7 @@ def evaluate_lesions(
         else:
             from LesionSegLib.training.cross_validation import cross_validate
 
-            settings = _slice_settings(recipe, epochs, seed, method is Measured.multi_decoder)
+            settings = _slice_settings(recipe.value, epochs, seed, method is Measured.multi_decoder)
             singles = read_single_slices(medseg100, "train") if medseg100 else []
             wanted = tuple(only) if only else None
             scores = cross_validate(cases, singles, out, settings, folds, wanted, where, progress, cancelled)
@@ -147,12 +150,12 @@ def evaluate_lesions(
         console.say(f"mean Dice per case {_text(mean)} over {len(dices)} cases; table: {out / 'scores.csv'}")
 
 
-def _slice_settings(recipe: Recipe, epochs: int | None, seed: int, separate: bool) -> SliceTrainingSettings:
+def _slice_settings(recipe: str, epochs: int | None, seed: int, separate: bool) -> SliceTrainingSettings:
     from dataclasses import replace
 
     from LesionSegLib.training.recipes import RECIPES
 
-    settings = RECIPES[recipe.value]
+    settings = RECIPES[recipe]
     network = replace(settings.network, separate_decoders=separate)
     return replace(settings, network=network, epochs=epochs or settings.epochs, seed=seed)
 
@@ -162,6 +165,7 @@ def _train_slices(
     covid19_ct_seg: Path | None,
     medseg100: Path | None,
     settings: SliceTrainingSettings,
+    start: str | None,
     model_id: str,
     device: Device,
     progress: Progress,
@@ -175,13 +179,16 @@ def _train_slices(
     from LesionSegLib.training.export import export_multi_decoder
     from LesionSegLib.training.labelled_slices import read_segmented_cases, read_single_slices
     from LesionSegLib.training.train_slices import train_slices
+    from LesionSegLib.weights_files import load_multi_decoder
 
     if covid19_ct_seg is None and medseg100 is None:
         raise InputError("There is nothing to train on.", "Give --covid19-ct-seg, --medseg100 or both.")
     cases = read_segmented_cases(covid19_ct_seg, part(progress, 0.0, 0.1), cancelled) if covid19_ct_seg else []
     singles = read_single_slices(medseg100, "train") if medseg100 else []
     rows = training_rows(cases, singles)
-    network = train_slices(rows, out, settings, choose_device(device.value), part(progress, 0.1, 1.0), cancelled)
+    before = load_multi_decoder(start)[0] if start is not None else None
+    where = choose_device(device.value)
+    network = train_slices(rows, out, settings, where, part(progress, 0.1, 1.0), cancelled, before)
     sets = [name for name, given in (("covid19_ct_seg", cases), ("medseg100 train", singles)) if given]
     card = export_multi_decoder(
         network, out, model_id, (), ", ".join(sets), "none held out by this command", "that of the training data"

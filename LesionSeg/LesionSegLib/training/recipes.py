@@ -31,4 +31,4 @@ FINE_TUNING = replace(
     CPU_RECIPE, epochs=30, slices_per_epoch=0, single_repeats=2, learning_rate=1e-3, average_decay=0.95
 )
 
-RECIPES = {"cpu": CPU_RECIPE, "accelerator": ACCELERATOR_RECIPE}
+RECIPES = {"cpu": CPU_RECIPE, "accelerator": ACCELERATOR_RECIPE, "fine-tuning": FINE_TUNING}

@@ -105,9 +105,9 @@ def train_slices(
         for epoch, rows in enumerate(epoch_rows):
             started, losses = time.monotonic(), []
             network.train()
-            for start in range(0, len(rows), settings.batch):
+            for first in range(0, len(rows), settings.batch):
                 raise_if_cancelled(cancelled)
-                batch = rows[start : start + settings.batch]
+                batch = rows[first : first + settings.batch]
                 loss = _loss(network, data, batch, settings, generator, device)
                 optimiser.zero_grad(set_to_none=True)
                 loss.backward()
