@@ -23,6 +23,9 @@ from COVIDMTLLib.training.engine import TrainedNetwork
 from COVIDMTLLib.training.weights import load_network
 
 CARD_TASK = "mtl"  # how the registry calls these models
+# Share of a map's peak below which it is 0: the customary threshold of CAM localisation (Zhou et al. 2016). What lies
+# below is spread over the whole lung by the last maps' wide field of view and says nothing about a place.
+SHOWN_FROM = 0.2
 LOW_COVERAGE = 0.9  # below, so much of the lungs lies outside the network's crop that the user should know
 
 
@@ -35,8 +38,8 @@ class TaskAssessment:
         classes: Names of the classes.
         probabilities: One for each class, with sum 1; an output of a network, not the chance of a disease.
         cam_class: The class that the map explains: the positive one, for severity the one called most likely.
-        cam: float32 ``[z, y, x]`` on the scan's grid in [0, 1], the highest value in the lungs being 1; 0 outside the
-            lungs, which the network never sees, and all 0 where nothing speaks for the class.
+        cam: float32 ``[z, y, x]`` on the scan's grid in [0, 1], the highest value in the lungs being 1 and a fifth of
+            it 0; 0 outside the lungs, which the network never sees, and all 0 where nothing speaks for the class.
     """
 
     task: str
@@ -156,9 +159,11 @@ def assess(
 
 def _in_lungs(crop: NetworkInput, cam: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """The map on the scan's grid, without what its coarse voxels spill over the lungs' border, scaled to [0, 1]."""
-    values = np.where(crop.inside, crop.restore(cam), 0).clip(min=0).astype(np.float32)
+    values = np.where(crop.inside, crop.restore(cam), 0).astype(np.float32)
     peak = float(values.max())
-    return values / np.float32(peak) if peak > 0 else values
+    if peak <= 0:
+        return np.zeros_like(values)
+    return ((values / peak - SHOWN_FROM) / (1 - SHOWN_FROM)).clip(0, 1).astype(np.float32)
 
 
 def _loaded(card: ModelCard, device: str) -> TrainedNetwork:
