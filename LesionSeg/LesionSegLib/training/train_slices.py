@@ -15,7 +15,7 @@ from torch import Tensor
 from ChestCTLib.learning.log import TrainingLog
 from ChestCTLib.learning.seeding import derived_seed, seed_everything
 from ChestCTLib.progress import CancelCheck, Progress, never_cancelled, no_progress, raise_if_cancelled
-from LesionSegLib.losses.multi_label import MultiLabelLossSettings, multi_label_loss
+from LesionSegLib.losses.multi_label import MultiLabelLossSettings, label_alphas, multi_label_loss
 from LesionSegLib.networks.multi_decoder import MultiDecoderNet, MultiDecoderSettings
 from LesionSegLib.training.augment import AugmentSettings, augment
 from LesionSegLib.training.labelled_slices import LEVELS, NO_CASE, LabelledSlices
@@ -31,6 +31,8 @@ class SliceTrainingSettings:
         network: Shape of the network.
         loss: Weights of the loss.
         augmentation: Ranges of the random changes.
+        slice_alphas: Weight each label by slices without it over slices with it (the paper's alpha). Off by default:
+            every slice of covid19_ct_seg shows an infection, so the main label would weigh next to nothing.
         epochs: Rounds; one round draws ``slices_per_epoch`` slices.
         slices_per_epoch: Slices of volumes drawn per round, without putting back; neighbouring slices are alike.
         single_repeats: How often each single slice (medseg100) is drawn per round.
@@ -46,6 +48,7 @@ class SliceTrainingSettings:
     network: MultiDecoderSettings = field(default_factory=MultiDecoderSettings)
     loss: MultiLabelLossSettings = field(default_factory=MultiLabelLossSettings)
     augmentation: AugmentSettings = field(default_factory=AugmentSettings)
+    slice_alphas: bool = False
     epochs: int = 16
     slices_per_epoch: int = 480
     single_repeats: int = 2
@@ -99,6 +102,7 @@ def train_slices(
     steps = sum(-(-len(rows) // settings.batch) for rows in epoch_rows)
     optimiser = torch.optim.AdamW(network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.learning_rate, total_steps=steps, pct_start=0.15)
+    alphas = _alphas(data, settings)
     generator = torch.Generator().manual_seed(derived_seed(settings.seed, 1))
     step = 0
     with TrainingLog(folder, ("epoch", "loss", "learning_rate", "seconds"), tensorboard=False) as record:
@@ -108,7 +112,7 @@ def train_slices(
             for first in range(0, len(rows), settings.batch):
                 raise_if_cancelled(cancelled)
                 batch = rows[first : first + settings.batch]
-                loss = _loss(network, data, batch, settings, generator, device)
+                loss = _loss(network, data, batch, alphas, settings, generator, device)
                 optimiser.zero_grad(set_to_none=True)
                 loss.backward()
                 torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -140,10 +144,20 @@ def _epoch_rows(data: LabelledSlices, settings: SliceTrainingSettings, epoch: in
     return draw.permutation(np.concatenate([drawn, np.repeat(single, settings.single_repeats)]))
 
 
+def _alphas(data: LabelledSlices, settings: SliceTrainingSettings) -> list[float]:
+    """Weight of each label: 1, or the paper's ratio over the slices annotated for it."""
+    labels = range(len(settings.network.labels))
+    if not settings.slice_alphas:
+        return [1.0 for _ in labels]
+    shown = data.targets.any(axis=(2, 3)) & data.known
+    return [label_alphas([int(shown[:, i].sum())], int(data.known[:, i].sum()))[0] for i in labels]
+
+
 def _loss(
     network: MultiDecoderNet,
     data: LabelledSlices,
     rows: npt.NDArray[np.int64],
+    alphas: list[float],
     settings: SliceTrainingSettings,
     generator: torch.Generator,
     device: torch.device,
@@ -161,7 +175,7 @@ def _loss(
             rows_known = known[:, index]
             part = network.decode([level[rows_known] for level in features], label) if rows_known.any() else None
             logits.append(None if part is None else part.float())
-    return multi_label_loss(logits, targets, known, [1.0] * len(labels), settings.loss)
+    return multi_label_loss(logits, targets, known, alphas, settings.loss)
 
 
 def _batch(data: LabelledSlices, rows: npt.NDArray[np.int64]) -> tuple[Tensor, Tensor]:

@@ -12,6 +12,7 @@ import torch
 
 from ChestCTLib.errors import CancelledError
 from ChestCTLib.models import read_card
+from LesionSegLib.losses.multi_label import ALPHA_LIMITS
 from LesionSegLib.networks.multi_decoder import MultiDecoderSettings
 from LesionSegLib.preprocessing import INPUT_SHAPE, frame_round
 from LesionSegLib.training.augment import AugmentSettings
@@ -26,7 +27,7 @@ from LesionSegLib.training.labelled_slices import (
 )
 from LesionSegLib.training.recipes import CPU_RECIPE
 from LesionSegLib.training.single_slice_scores import score_single_slices
-from LesionSegLib.training.train_slices import train_slices
+from LesionSegLib.training.train_slices import _alphas, train_slices
 from LesionSegLib.weights_files import build_multi_decoder
 
 TINY = replace(
@@ -104,3 +105,11 @@ def test_the_same_seed_trains_the_same_network_and_cancelling_stops(tmp_path: Pa
         torch.testing.assert_close(a, b)
     with pytest.raises(CancelledError):
         train_slices(data, tmp_path, settings, cancelled=lambda: True)
+
+
+def test_with_the_paper_s_alphas_a_rare_label_weighs_more() -> None:
+    common, rare = slices_of_cases([toy_case(0, 3)]), rows_of_single_slices([toy_single(n) for n in range(4)])
+    rare.targets[1:, 1] = 0  # consolidation on one slice of four
+    settings = replace(TINY, slice_alphas=True)
+    assert _alphas(join([common, rare]), settings) == [ALPHA_LIMITS[0], 3.0]
+    assert _alphas(rare, TINY) == [1.0, 1.0]
