@@ -50,7 +50,7 @@ def border_model(
     Args:
         hu: ``float32 [z, y, x]`` on the working grid.
         inside: bool, the lungs there.
-        opaque: bool, the part of them that was recovered although it is as dense as the wall.
+        opaque: bool, where HU says nothing about the border: recovered dense lung, the airway's own wall.
         spacing_mm: (z, y, x), mm.
     """
     core = ndimage.binary_erosion(inside, border_value=1)

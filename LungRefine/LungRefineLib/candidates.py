@@ -16,11 +16,15 @@ from LungRefineLib.pleura import covered_by_pleura
 from LungRefineLib.rays import cast_rays
 from LungRefineLib.sides import nearest_side
 
+BONE_HU = 180.0  # above, averaged over a block: rib or vertebra, never lung
+FAT_HU = (-130.0, -60.0)  # chest wall and pericardial fat; consolidation is denser, ground glass thinner
+MOST_BONE = 0.03  # share of a dent: calcified granuloma at most
+MOST_FAT = 0.3  # share of a dent: consolidation mixed with air passes through the range of fat
 SMALL_HOLE_MM2 = 400.0  # a vessel across its course; the tip of a dome is flat and small, filling it costs nothing
 GAS_FREE_HU = -800.0  # gas beside the lung is below; so is lung, but that is found already
 HAZE_REACH_MM = 40.0  # from the nearest aerated lung
 COSTAL_BEYOND_MM = 6.0  # aerated lung seen beyond a costal dent on its way out: specks at most
-COSTAL_BEFORE_MM = 6.0  # aerated lung seen before it, coming from the middle
+COSTAL_BEFORE_MM = 12.0  # aerated lung seen before it, coming from the middle
 
 
 def with_haze(
@@ -46,12 +50,17 @@ def with_haze(
 
 
 def candidates(
-    lungs: npt.NDArray[np.uint8], spacing_mm: Triple, costal_reach_mm: float, inner_reach_mm: float
+    lungs: npt.NDArray[np.uint8],
+    smooth_hu: npt.NDArray[np.float32],
+    spacing_mm: Triple,
+    costal_reach_mm: float,
+    inner_reach_mm: float,
 ) -> npt.NDArray[np.uint8]:
     """Dents of the lungs that an opacity may fill.
 
     Args:
         lungs: uint8 ``[z, y, x]``, aerated lungs, 1 right, 2 left.
+        smooth_hu: HU with its noise smoothed away, same shape.
         spacing_mm: (z, y, x), mm.
         costal_reach_mm: Ball radius towards the chest wall.
         inner_reach_mm: Ball radius elsewhere.
@@ -63,7 +72,7 @@ def candidates(
     rays = cast_rays(air, spacing_mm)
     costal = np.zeros(air.shape, bool)
     costal[rays.slices] = (rays.passed_mm > COSTAL_BEFORE_MM) & (rays.beyond_mm < COSTAL_BEYOND_MM)
-    covered = covered_by_pleura(rays, air.shape, spacing_mm)
+    covered = _soft_pieces(covered_by_pleura(rays, air.shape, spacing_mm), smooth_hu)
     covered_sides = nearest_side(covered, lungs, spacing_mm)
     found = np.zeros(lungs.shape, np.uint8)
     for side in (1, 2):
@@ -71,7 +80,7 @@ def candidates(
         if not lung.any():
             continue
         dent = closed(lung, inner_reach_mm, spacing_mm)
-        dent |= closed(dent, costal_reach_mm, spacing_mm) & costal
+        dent |= _soft_pieces(closed(dent, costal_reach_mm, spacing_mm) & costal & ~dent, smooth_hu)
         # A gap one voxel thin is the border's partial volume, not an opacity.
         thick = ndimage.binary_opening(dent & ~air, np.ones((2, 2, 2)))
         thick |= covered_sides == side
@@ -80,3 +89,16 @@ def candidates(
     attached = attached_lesions(air | (found > 0), spacing_mm)
     found[attached] = nearest_side(attached, lungs, spacing_mm)[attached]
     return found
+
+
+def _soft_pieces(dents: Mask, smooth_hu: npt.NDArray[np.float32]) -> Mask:
+    """Drop the dents that hold rib or fat: there the wall itself bulges inwards."""
+    labels, count = ndimage.label(dents)
+    sizes = np.maximum(np.bincount(labels.ravel(), minlength=count + 1), 1)
+    values = smooth_hu[dents]
+    numbers = labels[dents]
+    bone = np.bincount(numbers[values > BONE_HU], minlength=count + 1) / sizes
+    fat = np.bincount(numbers[(values > FAT_HU[0]) & (values < FAT_HU[1])], minlength=count + 1) / sizes
+    kept = (bone < MOST_BONE) & (fat < MOST_FAT)
+    kept[0] = False
+    return kept[labels]

@@ -16,13 +16,13 @@ from LungRefineLib.morphology import Mask, Triple
 from LungRefineLib.rays import ANGLES, Rays, polar
 
 STIFFNESS_MM = 9.0  # details of the surface shorter than this are smoothed away: an intercostal bulge is wider
-LEAST_AERATED_MM = 6.0  # a ray with less lung on it does not know where the pleura is
+LEAST_AERATED_MM = 10.0  # a ray with less lung on it does not know where the pleura is
 DENT_MM = 2.0  # radii that deep inside the surface are dents, not noise
 DENT_WEIGHT = 0.003
 FITS = 6
 CELL_MM = 5.0  # height of the cells the surface is fitted on
 RAYS_PER_CELL = 2  # their width: about 5 mm at the ribs
-STEEPEST = 1.0  # slope of the surface against the ray, 45 degrees
+STEEPEST = 0.7  # slope of the surface against the ray, 35 degrees
 DEEPEST_DENT_MM = 35.0  # a deeper one is a missing lobe, no peripheral consolidation
 CLEAR_DENT_MM = 3.0  # a dent is believed where it is that deep: rib impressions are shallower ...
 SHALLOW_MM = 1.5  # ... and followed to its rim up to here

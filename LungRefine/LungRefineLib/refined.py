@@ -13,7 +13,7 @@ from ChestCTLib.progress import CancelCheck, Progress, never_cancelled, no_progr
 from LungRefineLib import airway as airways
 from LungRefineLib.body import enclosed_air
 from LungRefineLib.border import border_model, crisp_border
-from LungRefineLib.candidates import candidates, with_haze
+from LungRefineLib.candidates import BONE_HU, FAT_HU, candidates, with_haze
 from LungRefineLib.classical import classical_mask
 from LungRefineLib.energy import minimise
 from LungRefineLib.morphology import Mask, Triple, dilate, distance_to
@@ -24,8 +24,6 @@ from LungRefineLib.working_grid import WorkingGrid, make_working_grid
 log = logging.getLogger(__name__)
 
 LUMEN_HU = -500.0  # air of the airway at full resolution
-BONE_HU = 180.0  # above, averaged over a block: rib or vertebra, never lung
-FAT_HU = (-130.0, -60.0)  # chest wall and pericardial fat; consolidation is denser, ground glass thinner
 CRUMB_ML = 5.0  # separate pieces below it are gas in bowel or oesophagus
 MARGIN_MM = 12.0  # around the aerated lungs: room for what joins them
 
@@ -122,7 +120,7 @@ def _energy_level(
     smooth = ndimage.gaussian_filter(hu, [min(1.0, 1.5 / step) for step in grid.spacing_mm])
     large_airway = dilate(airway.main[box], airways.WALL_MM, grid.spacing_mm) if airway.found else airway.main[box]
     lungs = with_haze(lungs, smooth, settings.ground_glass_hu, body & ~large_airway, grid.spacing_mm)
-    dents = candidates(lungs, grid.spacing_mm, settings.costal_reach_mm, settings.inner_reach_mm)
+    dents = candidates(lungs, smooth, grid.spacing_mm, settings.costal_reach_mm, settings.inner_reach_mm)
     aerated = lungs > 0
     start = (aerated | (dents > 0)) & ~large_airway
 
@@ -135,7 +133,8 @@ def _energy_level(
     force[large_airway] = -HOLD
     level = minimise(start, force, grid.spacing_mm, cancelled)
     inside = _joined(level > 0.5, grid.voxel_ml)
-    opaque = inside & (dents > 0) & (smooth > settings.ground_glass_hu)
+    # Where the voxels' own HU must not move the border: dense lung that was recovered, and the wall of the airway.
+    opaque = (inside & (dents > 0) & (smooth > settings.ground_glass_hu)) | large_airway
     return inside, opaque, nearest_side(inside, lungs, grid.spacing_mm)
 
 
