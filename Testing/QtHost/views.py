@@ -9,7 +9,7 @@ import slicer
 import vtk
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, QTimer
 from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPen
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QHeaderView, QLabel, QSlider, QVBoxLayout, QWidget
 from trame_slicer.views import SliceView, ThreeDView
 from trame_slicer.views.render_scheduler import ScheduledRenderStrategy
 from vtk.util import numpy_support
@@ -18,6 +18,7 @@ from QtHost.widgets import qMRMLTableView
 
 BAR_HEIGHT = 22
 MARGINS = (64, 14, 30, 46)  # left, right, top, bottom of a plot, pixels
+PEELS = 2  # layers of translucent surfaces; more look the same here and cost the processor, which draws them
 SLIDER_STEPS = 1000
 GRID_LINES = 4
 
@@ -41,6 +42,7 @@ class RenderedPicture(QWidget):
         self.view: Any = None
         self.renderings = 0
         self._image = QImage()
+        self._rendering = False  # taking the picture moves the camera a little, which must not ask for another picture
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self.render_now)
@@ -55,18 +57,23 @@ class RenderedPicture(QWidget):
         view.set_scheduled_render(_WhenIdle(self))
 
     def render_soon(self) -> None:
-        if not self._timer.isActive() and self.isVisible():
+        if not self._timer.isActive() and self.isVisible() and not self._rendering:
             self._timer.start(0)
 
     def render_now(self) -> None:
         if self.view is None or self.width() < 2 or self.height() < 2:
             return
-        window = self.view.render_window()
-        window.Render()
-        grab = vtk.vtkWindowToImageFilter()
-        grab.SetInput(window)
-        grab.ReadFrontBufferOff()
-        grab.Update()
+        self._rendering = True
+        try:
+            window = self.view.render_window()
+            window.Render()
+            grab = vtk.vtkWindowToImageFilter()
+            grab.SetInput(window)
+            grab.ReadFrontBufferOff()
+            grab.ShouldRerenderOff()
+            grab.Update()
+        finally:
+            self._rendering = False
         output = grab.GetOutput()
         columns, rows, _ = output.GetDimensions()
         pixels = numpy_support.vtk_to_numpy(output.GetPointData().GetScalars()).reshape(rows, columns, 3)
@@ -183,6 +190,8 @@ class ThreeDWidget(QWidget):
         self.picture.take(view)
         node = view.get_view_node()
         node.SetMappedInLayout(1)
+        view.renderer().SetMaximumNumberOfPeels(PEELS)
+        view.renderer().SetUseDepthPeelingForVolumes(False)
         node.SetBoxVisible(False)
         node.SetAxisLabelsVisible(False)
         node.SetBackgroundColor(0.07, 0.09, 0.11)
@@ -206,6 +215,7 @@ class TableWidget(QWidget):
         self.table.verticalHeader().hide()
         self.table.verticalHeader().setDefaultSectionSize(24)
         self.table.setAlternatingRowColors(True)
+        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         _lay_out(self, label, "#e1ba3c", [self._title], self.table)
         self._node.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda *_: self._follow())
         scene.AddObserver(scene.NodeRemovedEvent, lambda *_: self._follow())
@@ -215,8 +225,6 @@ class TableWidget(QWidget):
         node = self._node.GetTableNode()
         self.table.setMRMLTableNode(node)
         self._title.setText(node.GetName() if node is not None else "")
-        self.table.resizeColumnsToContents()
-        self.table.horizontalHeader().setStretchLastSection(True)
 
 
 class PlotWidget(QWidget):
