@@ -167,6 +167,7 @@ def export(network: MapNetwork, card: ModelCard, folder: Path) -> ModelCard:
     weights = folder / f"{card.id}.safetensors"
     with atomic_path(weights) as temporary:
         save_file(state, temporary)
+        temporary.chmod(0o644)  # safetensors lets only the owner read what it writes
     written = replace(card, file=weights.name, sha256=file_sha256(weights))
     with atomic_path(folder / f"{card.id}.json") as temporary:
         temporary.write_text(card_text(written), encoding="utf-8")
