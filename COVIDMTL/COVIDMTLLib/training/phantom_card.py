@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+
+import numpy as np
 
 from ChestCTLib.models import Figure, ModelCard
 from ChestCTLib.progress import CancelCheck, Progress, never_cancelled, no_progress, part
@@ -41,21 +44,24 @@ def export_phantom_model(
     Returns:
         The card as it was written.
     """
-    card = export_network(trained, _card(trained, recipe), folder)
     place = next(trained.network.parameters()).device
-    shipped = load_exported(folder / card.file, card, place)
+    with tempfile.TemporaryDirectory() as temporary:  # what is in the folder stays until the figures are known
+        card = export_network(trained, _card(trained, recipe), Path(temporary))
+        shipped = load_exported(Path(temporary) / card.file, card, place)
     found = predict(card.id, shipped, [phantom.case for phantom in held_out], part(progress, 0.0, 0.3), cancelled)
     measured_on = f"{len(held_out)} held-out phantoms of their own seeds, volume only"
     figures = []
     for task in found.labels:
         labels, chances = found.known(task)
+        figures.append(Figure(f"accuracy {task}", float((chances.argmax(axis=1) == labels).mean()), measured_on))
+        if len(np.unique(labels)) < chances.shape[1]:
+            continue  # too few phantoms for an area
         low, high = bootstrap_interval(
             lambda rows, labels=labels, chances=chances: auc(labels[rows], chances[rows]),  # type: ignore[misc]
             labels,
         )
         name = f"AUC {task}" if TASK_BY_NAME[task].n_classes == 2 else f"macro AUC {task}"
         figures.append(Figure(name, auc(labels, chances), measured_on, (low, high)))
-        figures.append(Figure(f"accuracy {task}", float((chances.argmax(axis=1) == labels).mean()), measured_on))
     covid = [phantom.settings for phantom in held_out if phantom.settings.diagnosis == "covid"]
     step = part(progress, 0.3, 1.0)
     summary = summarise_explanations(explain_phantoms(shipped, card, covid, "ct", step, cancelled))
