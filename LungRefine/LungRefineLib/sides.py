@@ -18,6 +18,8 @@ MIN_PART = 0.05  # of the larger lung: smaller pieces join later, if they lie in
 MIN_HALF = 0.2  # of both: each side of a split that counts as a lung
 MIN_APART_MM = 50.0  # between the centres of two lungs, from right to left
 COARSE_MM = 2.5  # grid on which a mask that is there already is told apart
+BOTH_WIDE_MM = 180.0  # from right to left: one lung alone is narrower
+FLANK = 0.12  # of that width: what lies further from the middle is beyond the mediastinum
 EROSIONS_MM = (1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0, 12.0)  # tried until lungs that touch come apart
 
 
@@ -104,7 +106,28 @@ def split(mask: Mask, spacing_mm: Triple) -> npt.NDArray[np.uint8] | None:
         markers[core == first] = RIGHT if centres[0] < centres[1] else LEFT
         markers[core == second] = LEFT if centres[0] < centres[1] else RIGHT
         return watershed(-depth, markers, mask=mask).astype(np.uint8)
-    return None
+    return _split_in_the_middle(mask, depth, spacing_mm)
+
+
+def _split_in_the_middle(
+    mask: Mask, depth: npt.NDArray[np.float32], spacing_mm: Triple
+) -> npt.NDArray[np.uint8] | None:
+    """Part lungs that touch over a wide face, as on coarse sagittal slices: from the flanks inwards."""
+    columns = np.flatnonzero(mask.any(axis=(0, 1)))
+    width = (columns[-1] - columns[0] + 1) * spacing_mm[2]
+    if width < BOTH_WIDE_MM:
+        return None
+    x = np.arange(mask.shape[2])
+    middle = float(columns[0] + columns[-1]) / 2
+    markers = np.zeros(mask.shape, np.int32)
+    flank = FLANK * (columns[-1] - columns[0])
+    markers[:, :, x < middle - flank] = RIGHT
+    markers[:, :, x > middle + flank] = LEFT
+    markers[~mask] = 0
+    _, right, left = np.bincount(markers.ravel(), minlength=3).tolist()
+    if min(right, left) < MIN_HALF * (right + left):
+        return None
+    return watershed(-depth, markers, mask=mask).astype(np.uint8)
 
 
 def _with_others(
