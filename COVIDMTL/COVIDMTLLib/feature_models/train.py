@@ -14,7 +14,15 @@ from ChestCTLib.models import Figure, card_text, file_sha256
 from ChestCTLib.progress import CancelCheck, Progress, never_cancelled, no_progress, part
 from COVIDMTLLib.cohort.context import CohortContext
 from COVIDMTLLib.cohort.table import Cohort
-from COVIDMTLLib.feature_models.cards import ON_FOLDS, ON_TEST, feature_card, report_figures, split_figures
+from COVIDMTLLib.feature_models.cards import (
+    LIMITS,
+    ON_FOLDS,
+    ON_TEST,
+    ROBUST_LIMITS,
+    feature_card,
+    report_figures,
+    split_figures,
+)
 from COVIDMTLLib.feature_models.evaluate import TaskReport, calibration_figure, evaluate
 from COVIDMTLLib.feature_models.forests import TREES, ForestSettings, forest_probabilities
 from COVIDMTLLib.feature_models.network_member import NetworkMember
@@ -30,7 +38,7 @@ from COVIDMTLLib.tasks import TASKS
 
 Features = npt.NDArray[np.float64]
 SMALL_STACK = ("linear", "trees")  # members of the variants: the two that the pool trusts most
-LOO_REPEATS = 3
+LOO_REPEATS = 2
 FIGURE_DPI = 150
 
 
@@ -175,7 +183,8 @@ def write_models(
         "features-robust": "Stacked model on lung features that hold when the scan changes",
     }
     for model_id, one in trained.items():
-        card = feature_card(model_id, titles[model_id], ".safetensors", one.figures + others)
+        limits = LIMITS + (ROBUST_LIMITS if model_id == "features-robust" else "")
+        card = feature_card(model_id, titles[model_id], ".safetensors", one.figures + others, limits=limits)
         save_stack(one.model, folder, card, apart if model_id == "features-stack" else {})
     _write_prognosis(cohort, folder, prognosis)
     with atomic_path(folder / "figures" / "context_quantiles.json") as path:
