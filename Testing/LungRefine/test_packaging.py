@@ -35,6 +35,14 @@ def test_cmake_lists_every_script_and_resource_on_disk(tool: ModuleType, module:
         assert listed[name] == files, "run python tools/list_module_files.py"
 
 
+@pytest.mark.parametrize("module", MODULES)
+def test_cmake_registers_the_tests_of_every_module_that_has_a_module_file(module: str) -> None:
+    text = (REPOSITORY / module / "CMakeLists.txt").read_text(encoding="utf-8")
+    has_file = (REPOSITORY / module / f"{module}.py").is_file()
+    assert ("WITH_GENERIC_TESTS" in text) is has_file
+    assert ("slicer_add_python_unittest(SCRIPT ${MODULE_NAME}.py)" in text) is has_file
+
+
 def test_the_extension_has_what_the_index_asks_for() -> None:
     text = (REPOSITORY / "CMakeLists.txt").read_text(encoding="utf-8")
     name = re.search(r"project\((\w+)\)", text)
