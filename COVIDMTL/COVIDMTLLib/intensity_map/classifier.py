@@ -18,6 +18,7 @@ from ChestCTLib.io.atomic import atomic_path
 from ChestCTLib.models import ModelCard, card_text, file_sha256, find_model, model_file, read_card
 from COVIDMTLLib.intensity_map.cases import map_image
 from COVIDMTLLib.intensity_map.classes import CLASSES
+from COVIDMTLLib.intensity_map.familiarity import Familiarity
 from COVIDMTLLib.intensity_map.inception_resnet import InceptionResNetSettings, InceptionResNetV2
 from COVIDMTLLib.intensity_map.map import Floats, IntensityMap, MapSettings
 from COVIDMTLLib.intensity_map.small_network import SmallMapNetwork, SmallMapSettings
@@ -36,11 +37,18 @@ class MapPrediction:
         probabilities: One per class of :data:`CLASSES`; they sum to 1.
         features: What the last layer saw: the map features of the prognosis model.
         card: The model's card; its evidence belongs beside every probability shown.
+        strangeness: How unlike the training maps the map is; above 1 the probabilities mean nothing.
     """
 
     probabilities: tuple[float, ...]
     features: tuple[float, ...]
     card: ModelCard
+    strangeness: float = 0.0
+
+    @property
+    def familiar(self) -> bool:
+        """Whether the map is like those the classifier learned from."""
+        return self.strangeness <= 1
 
 
 def make_network(name: NetworkName, width: float = 1.0) -> MapNetwork:
@@ -73,6 +81,7 @@ class MapClassifier:
         self.card = card
         self.map_settings = MapSettings(**card.settings["map"])
         self.masked = bool(card.settings["masked"])
+        self.familiarity = Familiarity(**card.settings["familiar"])
         self.device = choose_device(device)
         self.network = network.to(self.device).eval()
 
@@ -111,8 +120,12 @@ class MapClassifier:
                 f"'{self.card.id}'.",
                 f"Make the {kind} map with {self.map_settings}.",
             )
-        probabilities, features = self.predict_images([map_image(found)])
-        return MapPrediction(tuple(map(float, probabilities[0])), tuple(map(float, features[0])), self.card)
+        image = map_image(found)
+        probabilities, features = self.predict_images([image])
+        strangeness = self.familiarity.ratio(image)
+        return MapPrediction(
+            tuple(map(float, probabilities[0])), tuple(map(float, features[0])), self.card, strangeness
+        )
 
     def predict_images(self, images: Sequence[Floats]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Classify maps as :func:`map_image` makes them.
@@ -131,7 +144,7 @@ class MapClassifier:
 
 
 def patient_prediction(scans: Sequence[MapPrediction]) -> MapPrediction:
-    """Average a patient's scans: probabilities and features.
+    """Average a patient's scans: probabilities and features; the strangest scan decides whether they mean anything.
 
     Raises:
         InputError: There is no scan, or the scans were classified by different models.
@@ -139,7 +152,7 @@ def patient_prediction(scans: Sequence[MapPrediction]) -> MapPrediction:
     if not scans or len({scan.card.id for scan in scans}) != 1:
         raise InputError(f"{len(scans)} scans cannot be averaged.", "Give scans classified by one model.")
     mean = [np.mean([getattr(s, name) for s in scans], axis=0).tolist() for name in ("probabilities", "features")]
-    return MapPrediction(tuple(mean[0]), tuple(mean[1]), scans[0].card)
+    return MapPrediction(tuple(mean[0]), tuple(mean[1]), scans[0].card, max(scan.strangeness for scan in scans))
 
 
 def as_batch(images: Sequence[Floats]) -> Tensor:
@@ -174,9 +187,18 @@ def export(network: MapNetwork, card: ModelCard, folder: Path) -> ModelCard:
     return written
 
 
-def card_settings(name: NetworkName, width: float, settings: MapSettings, masked: bool) -> dict[str, Any]:
+def card_settings(
+    name: NetworkName, width: float, settings: MapSettings, masked: bool, familiar: Familiarity
+) -> dict[str, Any]:
     """What a card must hold so that :meth:`MapClassifier.load` can build the model."""
-    return {"network": name, "width": width, "map": asdict(settings), "masked": masked, "classes": list(CLASSES)}
+    return {
+        "network": name,
+        "width": width,
+        "map": asdict(settings),
+        "masked": masked,
+        "classes": list(CLASSES),
+        "familiar": {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(familiar).items()},
+    }
 
 
 def _card_and_weights(model: str | Path) -> tuple[ModelCard, Path]:

@@ -15,6 +15,7 @@ from COVIDMTLLib.intensity_map.cases import MapCase
 from COVIDMTLLib.intensity_map.classes import CLASS_KEYS
 from COVIDMTLLib.intensity_map.classifier import TASK, MapClassifier, card_settings, export
 from COVIDMTLLib.intensity_map.evaluation import Estimate, evaluate_patients
+from COVIDMTLLib.intensity_map.familiarity import Familiarity
 from COVIDMTLLib.intensity_map.map import MapSettings
 from COVIDMTLLib.intensity_map.training import MapTrainingSettings, TrainedMapNetwork, train_map_network
 
@@ -137,10 +138,17 @@ def _card(
         f"{maps.high_hu} HU in {maps.bins} bins, {maps.size} x {maps.size}, head first, logarithmic shares.",
         licence="Apache-2.0",
         intended_use="Research on intensity maps. Not a diagnosis.",
-        limits="Never tested on patients: phantoms differ from real scans in anatomy, scanner and disease."
+        limits="Not valid on patients: phantoms differ from real scans in anatomy, scanner and disease. Maps unlike "
+        "the phantoms' are given no probability."
         if data.synthetic
         else "Tested on its own source of scans only.",
         figures=tuple(figure for figure in figures if figure is not None),
-        settings=card_settings(settings.network, settings.width, maps, data.masked),
+        settings=card_settings(
+            settings.network,
+            settings.width,
+            maps,
+            data.masked,
+            Familiarity.fit([case.image for case in data.cases if case.split == "train"]),
+        ),
         citation=CITATION,
     )

@@ -58,7 +58,7 @@ def intensity_map_section(
         tuple(measures),
         pictures=tuple(pictures),
         notes=("The map counts how many voxels of each slice have which intensity; it forgets where they lie.",),
-        research_notice=prediction is not None,
+        research_notice=prediction is not None and prediction.familiar,
     )
 
 
@@ -113,6 +113,15 @@ def _probability_measures(prediction: MapPrediction | None, why: str) -> list[Me
             continue
         card = prediction.card
         synthetic = card.evidence == "synthetic"
+        if not prediction.familiar:
+            reason = (
+                f"The scan's map is unlike the maps the model learned from ({prediction.strangeness:.2f} times the "
+                "limit): its answer would mean nothing."
+            )
+            measures.append(
+                Measure(f"{KEY}.probability.{key}", label, None, "", card.id, why=reason, evidence=card.evidence)
+            )
+            continue
         measures.append(
             Measure(
                 f"{KEY}.probability.{key}",
@@ -120,7 +129,7 @@ def _probability_measures(prediction: MapPrediction | None, why: str) -> list[Me
                 prediction.probabilities[number],
                 source=card.id,
                 status=Status.WARNED if synthetic else Status.OK,
-                why="Learned from phantoms only; not tested on patients." if synthetic else "",
+                why="Learned from phantoms only; not valid on patients." if synthetic else "",
                 decimals=3,
                 evidence=card.evidence,
             )

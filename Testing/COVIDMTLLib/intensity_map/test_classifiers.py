@@ -22,6 +22,7 @@ from COVIDMTLLib.intensity_map.classifier import (
     patient_prediction,
 )
 from COVIDMTLLib.intensity_map.export import TrainingData, train_and_export
+from COVIDMTLLib.intensity_map.familiarity import Familiarity
 from COVIDMTLLib.intensity_map.inception_resnet import InceptionResNetSettings, InceptionResNetV2
 from COVIDMTLLib.intensity_map.map import IntensityMap, MapSettings
 from COVIDMTLLib.intensity_map.training import MapAugmentSettings, MapTrainingSettings, train_map_network, vary
@@ -174,6 +175,14 @@ def test_a_patients_scans_are_averaged(tmp_path: Path) -> None:
         patient_prediction([])
 
 
+def test_a_map_unlike_the_training_maps_is_recognised_and_gets_no_probability() -> None:
+    images = [case.image for case in made_up_cases()]
+    familiar = Familiarity.fit(images)
+    assert max(familiar.ratio(image) for image in images) < 1
+    strange = np.full((SIZE, SIZE), 0.9, dtype=np.float32)
+    assert familiar.ratio(strange) > 1
+
+
 def test_the_card_of_a_model_can_be_read_as_json(tmp_path: Path) -> None:
-    settings = card_settings("small", 1.0, MAPS, True)
+    settings = card_settings("small", 1.0, MAPS, True, Familiarity((0.1, 0.2), (0.01, 0.02), 2.0))
     assert json.loads(json.dumps(settings)) == settings
