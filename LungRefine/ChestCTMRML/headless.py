@@ -42,7 +42,9 @@ class HeadlessSlicer:
         from trame_slicer.core import SlicerApp
         from trame_slicer.views import DirectViewFactory
 
+        vtk.vtkLogger.SetStderrVerbosity(vtk.vtkLogger.VERBOSITY_ERROR)  # warnings of a missing X server and the like
         self.app = SlicerApp()
+        vtk.vtkOutputWindow.GetInstance().SetDisplayModeToNever()  # errors still come by way of the logger
         self.scene = self.app.scene
         register_legends(self.scene)
         self.app.view_manager.register_factory(DirectViewFactory(do_render_offscreen=True))

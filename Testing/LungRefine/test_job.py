@@ -226,3 +226,24 @@ def test_the_private_folder_is_readable_by_its_owner_alone() -> None:
     (folder,) = _private_folders()
     assert folder.stat().st_mode & 0o077 == 0
     job.close()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the launcher here is a shell script")
+def test_slicers_interpreter_is_used_and_a_cancel_reaches_what_its_launcher_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launcher = tmp_path / "PythonSlicer"  # like Slicer's: starts Python as a child of its own and waits
+    launcher.write_text(f'#!/bin/sh\n"{sys.executable}" "$@"\nexit $?\n')
+    launcher.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    assert job_module.interpreter() == str(launcher)
+    (tmp_path / "family.py").write_text(FAMILY)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(job_module, "CHILD", "family")
+    job = Job(_work())
+    job.start()
+    assert _wait(lambda: job.poll() and job.step == "waiting", 20)
+    grandchild = int(job.results["grandchild"])
+    job.cancel()
+    assert _wait(lambda: not job.poll(), CANCEL_LIMIT_S)
+    assert job.state is JobState.cancelled and _wait(lambda: not _runs(grandchild), 0.5)
