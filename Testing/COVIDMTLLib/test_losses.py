@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+
 from ChestCTLib.errors import InputError
 from COVIDMTLLib.losses import MeanLoss, RandomWeightedLoss, UncertaintyLoss, make_loss, task_losses
 

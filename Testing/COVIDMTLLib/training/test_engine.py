@@ -13,9 +13,11 @@ import torch
 
 from ChestCTLib.errors import CancelledError, InputError
 from ChestCTLib.learning.log import read_log
+from COVIDMTLLib.network_input import InputSettings
 from COVIDMTLLib.networks.build import NetworkSettings
 from COVIDMTLLib.networks.shift3d import ShiftSettings
 from COVIDMTLLib.training.engine import cosine_rate, load_trained, train
+from COVIDMTLLib.training.phantom_cases import make_phantom_cases
 from COVIDMTLLib.training.settings import TrainSettings
 
 SMALL = NetworkSettings(width=0.25, pools=(False, False, False))
@@ -127,11 +129,13 @@ def test_features_are_learned_from_alone_and_beside_volumes(tmp_path, toy_cases,
 
 
 @pytest.mark.slow
-def test_the_network_overfits_eight_cases_of_three_tasks(tmp_path, toy_cases, toy_input):
-    cases = toy_cases(8)
-    network = replace(SMALL, shift=ShiftSettings(chance=0.0))
+def test_the_network_overfits_eight_phantoms_in_all_three_tasks(tmp_path):
+    grid = InputSettings((10.0, 10.0, 10.0), (36, 24, 32))
+    cases = [phantom.case for phantom in make_phantom_cases("train", 8, grid, tmp_path / "phantoms")]
+    assert {case.labels["severity"] for case in cases} == {0, 1, 2}
+    network = replace(SMALL, pools=(True, False, False), shift=ShiftSettings(chance=0.0))
     settings = TrainSettings(epochs=60, batch=4, learning_rate=0.02, augment=None, device="cpu", validate_every=10)
-    train(network, toy_input, settings, cases, cases, tmp_path / "run")
+    train(network, grid, settings, cases, cases, tmp_path / "run")
     row = read_log(tmp_path / "run" / "log.csv")[-1]
     assert [row[f"validation_{task}_accuracy"] for task in ("ct", "nat", "severity")] == [1.0, 1.0, 1.0]
 
