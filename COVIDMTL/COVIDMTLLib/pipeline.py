@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 Mask = npt.NDArray[np.uint8]
 _MakeSection: TypeAlias = Callable[["_Draft", Mask, Mask, Progress, CancelCheck], Section]
 
-SHIPPED_MAP_CLASSIFIER = "intensity-map-small"
+SHIPPED_MAP_CLASSIFIER = "intensity-map-small-lungs"  # learned from lung-masked maps
 OUTLINE_COLORS = "Right lung outlined in blue, left lung in green"
 LESION_COLORS = "ground glass filled in yellow, consolidation in red"
 
@@ -194,7 +194,7 @@ def _intensity_map_section(
     from COVIDMTLLib.intensity_map.map import decompose, project
     from COVIDMTLLib.intensity_map.section import intensity_map_section, map_csv
 
-    found = project(draft.volume)
+    found = project(draft.volume, lungs=lungs, progress=progress, cancelled=cancelled)
     prediction, why = classify(found, SHIPPED_MAP_CLASSIFIER, draft.settings.device, must=False)
     if prediction is not None:
         draft.models.append(find_model(SHIPPED_MAP_CLASSIFIER))
