@@ -1,7 +1,7 @@
 # `make demo` runs the main job, `make test` runs every check; each sets up what it needs by itself.
 PYTHON3 ?= python3
 VENV := .venv/bin
-PACKAGES := -p ChestCTLib -p LungRefineLib -p LesionSegLib -p COVIDMTLLib -p COVIDMTLApp -p ChestCTMRML
+PACKAGES := -p ChestCTLib -p LungRefineLib -p LesionSegLib -p COVIDMTLLib -p COVIDMTLApp -p ChestCTMRML -p ChestCTSlicer
 OUT ?= out/demo
 JOBS ?= 2
 
@@ -23,7 +23,7 @@ lint:
 
 gui:
 	@$(PYTHON3) tools/set_up.py test
-	@$(VENV)/python -m Testing.QtHost
+	@PYTHONPATH=Testing $(VENV)/python -m QtHost $(or $(MODULE),LungRefine)
 
 clean:
 	rm -rf .venv out
