@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args
 
 import torch
-from ChestCTLib.errors import InputError
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ChestCTLib.errors import InputError
 from COVIDMTLLib.tasks import MISSING_LABEL
 
 LossName = Literal["random", "uncertainty", "mean"]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ChestCTLib.errors import ModelError, OutputError
+from ChestCTLib.io.atomic import atomic_path
 
 if TYPE_CHECKING:
     import torch
@@ -19,7 +19,7 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Write a checkpoint; an interruption leaves the previous one in place.
 
     Args:
-        path: File to write; its folder must exist.
+        path: File to write.
         state: Tensors, numbers, strings, None, and dicts, lists and tuples of them; what else is in it is refused when
             the checkpoint is read.
 
@@ -28,16 +28,13 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """
     import torch
 
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        torch.save(state, temporary)
-        os.replace(temporary, path)
-    except (OSError, RuntimeError) as error:
+        with atomic_path(path) as temporary:
+            torch.save(state, temporary)
+    except RuntimeError as error:  # how torch reports a full disk
         raise OutputError(
             f"The checkpoint {path.name} could not be written: {error}.", "Check the free space."
         ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:

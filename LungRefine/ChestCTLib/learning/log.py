@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-import os
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from ChestCTLib.errors import InputError
+from ChestCTLib.io.atomic import atomic_path
 
 LOG_NAME = "log.csv"
 
@@ -33,12 +33,10 @@ class TrainingLog:
         kept = [row for row in earlier if (row.get(columns[0]) or 0) < first]
         if kept and tuple(kept[0]) != columns:
             raise InputError(f"{LOG_NAME} has the columns {', '.join(kept[0])}.", "Choose another folder for this run.")
-        temporary = self.path.with_name(f".{LOG_NAME}.{os.getpid()}.part")
-        with temporary.open("w", newline="", encoding="utf-8") as stream:
+        with atomic_path(self.path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
             writer = csv.writer(stream)
             writer.writerow(columns)
             writer.writerows([["" if value is None else value for value in row.values()] for row in kept])
-        os.replace(temporary, self.path)
         self._events = _events(folder, first) if tensorboard else None
 
     def write(self, row: dict[str, float | int | None]) -> None:
