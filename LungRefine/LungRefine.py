@@ -411,7 +411,7 @@ class LungRefineTest(ScriptedLoadableModuleTest):
         """The whole way: phantom, child process, segmentation, table."""
         if missing := dependencies.missing(dependencies.ENGINE):
             self.skipTest(f"not installed: {', '.join(missing)}")
-        coarse = ("--spacing", "5", "3", "3")
+        coarse = ("--spacing", "8", "5", "5")
         volume = sample_data.make_phantom_node("COVID-19 chest phantom", coarse)
         logic = LungRefineLogic()
         parameters = logic.getParameterNode()
