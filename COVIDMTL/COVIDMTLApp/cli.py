@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from COVIDMTLApp.commands.compare import compare
-from COVIDMTLApp.commands.features import evaluate_stability, train_features
+from COVIDMTLApp.commands.features import evaluate_prognosis, evaluate_stability, train_features
 from COVIDMTLApp.commands.intensity_map import evaluate_intensity_map, intensity_map, train_intensity_map
 from COVIDMTLApp.commands.lesion_training import evaluate_lesions, train_lesions
 from COVIDMTLApp.commands.lesions import lesions, measure
@@ -77,6 +77,7 @@ evaluate.command("lesions")(evaluate_lesions)
 train.command("mtl")(train_mtl)
 train.command("features")(train_features)
 evaluate.command("stability")(evaluate_stability)
+evaluate.command("prognosis")(evaluate_prognosis)
 train.command("single")(train_single)
 evaluate.command("mtl")(evaluate_mtl)
 reproduce.command("ablation")(reproduce_ablation)

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from sklearn.decomposition import PCA
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.metrics import precision_score, recall_score, roc_auc_score
@@ -83,6 +85,22 @@ def feature_sets(with_extent: bool = False) -> tuple[FeatureSet, ...]:
 def known_outcomes(cohort: Cohort) -> npt.NDArray[np.int64]:
     """Row numbers of the patients whose outcome is known."""
     return np.flatnonzero(cohort.labels["outcome"].isin(["Cured", "Deceased"]).to_numpy())
+
+
+def read_extents(path: Path) -> dict[int, tuple[float, ...]]:
+    """Lesion extents by patient number from a CSV file with the column ``pid`` and one column a lesion type, in %.
+
+    Raises:
+        InputError: The file is missing or holds something else.
+    """
+    try:
+        table = pd.read_csv(path, index_col="pid").astype(float)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path.name} holds no lesion extents: {error}.", "Give a CSV file with pid and %.") from error
+    if table.empty or not np.isfinite(table.to_numpy()).all():
+        raise InputError(f"{path.name} has missing lesion extents.", "Leave such patients out.")
+    numbers = [int(pid) for pid in table.index]
+    return {pid: tuple(values) for pid, values in zip(numbers, table.to_numpy().tolist(), strict=True)}
 
 
 def leave_one_out(
