@@ -1,7 +1,7 @@
 """Wall time of the 375 features: our parallel extraction beside the same pyradiomics calls made one after another.
 
 Run: python Testing/benchmarks/bench_radiomics.py SCAN [--lungs MASK]
-The serial side makes the calls the cohort's authors describe, on the whole 1 mm volume: four classes on the image, then
+The serial side makes the calls the cohort's authors describe on the same 1 mm image: four classes on the image, then
 GLCM and GLRLM of all sub-bands. Both sides start from the scan and its lungs.
 """
 
@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from ChestCTLib.grid import canonical, resample_array
 from ChestCTLib.io import read_labels, read_volume
 from ChestCTLib.volume import CTVolume
 from COVIDMTLLib.radiomics import FEATURE_NAMES, extract_features
 from COVIDMTLLib.radiomics.definition import BIN_WIDTH, GLRLM, WAVELET, WAVELET_GLCM
+from COVIDMTLLib.radiomics.lung_image import lung_image
 from LungRefineLib.segmentation import segment_lungs
 
 
@@ -29,10 +29,7 @@ def serial(volume: CTVolume, lungs: np.ndarray) -> dict[str, float]:
     from radiomics import featureextractor, firstorder, glcm, glrlm, glszm
 
     radiomics.setVerbosity(logging.CRITICAL)
-    view = canonical(volume)
-    hu = resample_array(view.volume.hu, view.volume.spacing_mm, (1.0, 1.0, 1.0), order=3).astype(np.int32)
-    inside = resample_array(view.apply(lungs > 0), view.volume.spacing_mm, (1.0, 1.0, 1.0), order=0)
-    array = np.where(inside, np.clip(hu + 1024, 0, 4095), 0).astype(np.uint16)
+    array = lung_image(volume, lungs)  # resampled once, on one grid: another grid is another scan
     image, mask = sitk.GetImageFromArray(array), sitk.GetImageFromArray((array > 0).astype(np.uint8))
     values: dict[str, float] = {}
     for kind in (firstorder.RadiomicsFirstOrder, glcm.RadiomicsGLCM, glrlm.RadiomicsGLRLM, glszm.RadiomicsGLSZM):
