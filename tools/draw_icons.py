@@ -74,6 +74,7 @@ def main() -> None:
     """Write all pictures."""
     draw_lungs(lesions=True, outline=False).save(REPOSITORY / "Resources" / "Icons" / "COVIDMTL.png")
     draw_lungs(lesions=False, outline=True).save(REPOSITORY / "LungRefine" / "Resources" / "Icons" / "LungRefine.png")
+    draw_lungs(lesions=True, outline=True).save(REPOSITORY / "LesionSeg" / "Resources" / "Icons" / "LesionSeg.png")
     for diagnosis in ("covid", "cap"):
         name = f"LungRefine-{diagnosis}-phantom.png"
         draw_thumbnail(diagnosis).save(REPOSITORY / "LungRefine" / "Resources" / "Icons" / name)

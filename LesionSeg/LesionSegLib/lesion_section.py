@@ -26,6 +26,7 @@ def lesion_section(
     measured: LesionMeasures,
     source: str,
     corrected: bool = False,
+    with_pictures: bool = True,
 ) -> Section:
     """Everything measured about a scan's lesions.
 
@@ -36,6 +37,7 @@ def lesion_section(
         measured: Their measures.
         source: What made the lesion mask, such as "HU bands".
         corrected: Whether a person corrected the mask; the report then says so.
+        with_pictures: Whether to draw the pictures, which takes longer than all the rest.
     """
     notes = [f"Lesions by {source}{', corrected by hand' if corrected else ''}: {measured.finding}."]
     if measured.outside_ml > 0:
@@ -44,8 +46,8 @@ def lesion_section(
         KEY,
         "Lesions",
         tuple(_measures(measured, source)),
-        (_zone_table(measured), _lesion_table(measured), _curve_table(measured)),
-        _pictures(volume, lungs, lesions, measured),
+        (_zone_table(measured), _class_table(measured), _lesion_table(measured), _curve_table(measured)),
+        _pictures(volume, lungs, lesions, measured) if with_pictures else (),
         tuple(notes),
     )
 
@@ -123,6 +125,29 @@ def _zone_table(found: LesionMeasures) -> Table:
         for z in found.zones
     )
     return Table("zones", "Six zones (thirds of each lung's height)", columns, rows)
+
+
+def _class_table(found: LesionMeasures) -> Table:
+    columns = (
+        Column("class", "Class"),
+        Column("volume", "Volume", "mL"),
+        Column("lung_share", "Share of the lungs", "%", 2),
+        Column("lesion_share", "Share of the lesions", "%"),
+    )
+    total = found.total
+
+    def of_lesions(ml: float) -> float | None:
+        return 100.0 * ml / total.lesion_ml if total.lesion_ml else None
+
+    rows = tuple(
+        (name, ml, percent, of_lesions(ml))
+        for name, ml, percent in (
+            (GROUND_GLASS.name, total.ground_glass_ml, total.ground_glass_percent),
+            (CONSOLIDATION.name, total.consolidation_ml, total.consolidation_percent),
+            ("both", total.lesion_ml, total.lesion_percent),
+        )
+    )
+    return Table("classes", "Classes of lesion", columns, rows)
 
 
 def _lesion_table(found: LesionMeasures) -> Table:

@@ -154,6 +154,17 @@ def set_views(scene: Any, volume_node: Any, center_ras: npt.NDArray[np.float64] 
         _look_from_front(camera, (low + high) / 2, float(np.linalg.norm(high - low)))
 
 
+def jump_to(scene: Any, position_ras: npt.NDArray[np.float64]) -> None:
+    """Cut every slice view through a world position and turn the 3D views' eyes to it, keeping their direction."""
+    for slice_node in nodes_of_class(scene, "vtkMRMLSliceNode"):
+        slice_node.JumpSliceByCentering(*position_ras)
+    for camera in nodes_of_class(scene, "vtkMRMLCameraNode"):
+        shift = np.asarray(position_ras) - np.array(camera.GetFocalPoint())
+        camera.SetPosition(*(np.array(camera.GetPosition()) + shift))
+        camera.SetFocalPoint(*position_ras)
+        camera.ResetClippingRange()
+
+
 def nodes_of_class(scene: Any, class_name: str) -> Iterator[Any]:
     """All nodes of a class, as they are now."""
     yield from [scene.GetNthNodeByClass(n, class_name) for n in range(scene.GetNumberOfNodesByClass(class_name))]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -150,6 +150,22 @@ def labels_from_segmentation(
     Raises:
         InputError: A label is found in no segment, or a transform bends space.
     """
+    steps = labels_in_steps(segmentation_node, volume_node, labels, chosen)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            found: LabelArray = end.value
+            return found
+
+
+def labels_in_steps(
+    segmentation_node: Any,
+    volume_node: Any,
+    labels: Sequence[Label],
+    chosen: Mapping[int, str] | None = None,
+) -> Generator[None, None, LabelArray]:
+    """:func:`labels_from_segmentation` cut into one step a label, for a GUI that must stay alive."""
     if segmentation_node is None:
         raise InputError("No segmentation is chosen.", "Choose one, or load it from a file.")
     ids = {**match_segments(segmentation_node, labels), **(chosen or {})}
@@ -168,7 +184,10 @@ def labels_from_segmentation(
     k, j, i = tuple(reversed(volume_node.GetImageData().GetDimensions()))
     out = np.zeros((k, j, i), dtype=np.uint8)
     for label in labels:
-        out[_on_grid(segmentation_node, ids[label.value], reference, to_volume).astype(bool)] = label.value
+        inside = _on_grid(segmentation_node, ids[label.value], reference, to_volume).astype(bool)
+        yield
+        np.copyto(out, label.value, where=inside)
+        yield
     return out
 
 

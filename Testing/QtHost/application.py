@@ -13,6 +13,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QApplication, QMessageBox, QWidget
 from trame_slicer.core import SlicerApp
 
+from ChestCTMRML.headless import register_legends
 from QtHost import parameters, scripted, widgets
 from QtHost.qt_module import PYTHONQT_MODULES, make_ctk, make_qt, use_attribute_properties
 
@@ -111,6 +112,7 @@ def install(testing: bool = True) -> tuple[Application, SlicerApp, Messages]:
         The application, the MRML core and the messages.
     """
     core = SlicerApp()
+    register_legends(core.scene)
     app = Application(core, testing)
     messages = Messages(interactive=not testing)
     slicer.app, slicer.mrmlScene = app, core.scene

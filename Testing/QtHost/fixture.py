@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+
+_host: Any = None  # one a process, though several folders' tests ask for it
 
 
 @pytest.fixture(scope="session")
@@ -15,9 +18,11 @@ def host_of_session() -> Iterator[object]:
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
     from QtHost.window import Host
 
-    host = Host()
-    yield host
-    host.close_module()
+    global _host
+    if _host is None:
+        _host = Host()
+    yield _host
+    _host.close_module()
 
 
 @pytest.fixture

@@ -20,10 +20,13 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from QtHost.segment_editor import qMRMLSegmentEditorWidget
+
 __all__ = [
     "ctkCollapsibleButton",
     "ctkSliderWidget",
     "qMRMLNodeComboBox",
+    "qMRMLSegmentEditorWidget",
     "qMRMLTableView",
     "qMRMLWidget",
 ]
@@ -46,7 +49,7 @@ class qMRMLWidget(QWidget):
         self.mrmlSceneChanged.emit(scene)
         for child in self.findChildren(QWidget):
             # Slicer's .ui files wire this signal to each MRML child; QUiLoader cannot connect Python slots
-            if isinstance(child, qMRMLNodeComboBox | qMRMLTableView):
+            if isinstance(child, qMRMLNodeComboBox | qMRMLSegmentEditorWidget | qMRMLTableView):
                 child.setMRMLScene(scene)
 
     def mrmlScene(self) -> Any:
