@@ -16,8 +16,7 @@ from ChestCTLib.io.atomic import atomic_folder
 from ChestCTLib.io.images import write_image
 from ChestCTLib.io.labels import write_labels
 from ChestCTLib.labels import AIRWAY, LESION_LABELS, LUNG_LABELS
-from ChestCTLib.reporting.csv_view import measures_csv, table_csv
-from ChestCTLib.reporting.html_view import report_html
+from ChestCTLib.reporting.files import write_views
 from ChestCTLib.volume import CTVolume
 
 MANIFEST_NAME = "manifest.json"  # marks a folder as a case of ours, which may be replaced
@@ -86,23 +85,12 @@ def write_case(case: Case, folder: Path, also: Callable[[Path], None] | None = N
     check_case_folder(folder)
     with atomic_folder(folder) as unfinished:
         report = case.report
-        _write(unfinished / "report.json", report.to_json())
-        _write(unfinished / "report.html", report_html(report, SUMMARY_KEYS))
-        _write(unfinished / "measures.csv", measures_csv(report))
+        write_views(report, unfinished, SUMMARY_KEYS)
         _write(unfinished / MANIFEST_NAME, json.dumps(report.provenance, indent=2, ensure_ascii=False) + "\n")
         lungs = case.lungs.copy()
         lungs[case.airway & (lungs == 0)] = AIRWAY.value
         write_labels(lungs, case.volume, unfinished / "lungs.seg.nrrd", (*LUNG_LABELS, AIRWAY))
         write_labels(case.lesions, case.volume, unfinished / "lesions.seg.nrrd", LESION_LABELS)
-        tables = unfinished / "tables"
-        tables.mkdir()
-        pictures = unfinished / "pictures"
-        pictures.mkdir()
-        for section in report.sections:
-            for table in section.tables:
-                _write(tables / f"{section.key}-{table.key}.csv", table_csv(table))
-            for picture in section.pictures:
-                (pictures / f"{section.key}-{picture.key}.png").write_bytes(picture.png)
         for name, array in case.maps.items():
             write_image(array, case.volume, unfinished / f"{name}.nrrd")
         for name, text in case.texts.items():

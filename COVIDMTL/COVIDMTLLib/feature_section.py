@@ -61,7 +61,10 @@ def feature_section(features: FeatureTable, found: FeatureAssessment) -> Section
     )
     notes = [found.text, found.outside.text]
     if outside and found.robust.tasks:
-        notes.append("Outside the cohort, read the robust model's answer first: it uses features that hold elsewhere.")
+        notes.append(
+            "The robust model changes less with kernel, noise and slice thickness, but steady is not right: it, too, "
+            "called lungs without visible disease from another hospital positive."
+        )
     return Section(
         KEY, "Lung features and the cohort", tuple(measures), (_table(found),), (picture,), tuple(notes), "", True
     )

@@ -23,7 +23,8 @@ from ChestCTLib.phantom import Phantom, PhantomSettings, make_phantom
 COMMAND = [sys.executable, "-m", "COVIDMTLApp"]
 QUICK = ["--lesions", "hu-bands", "--without", "features", "--without", "network", "--without", "intensity-map"]
 PROMISED = {
-    "report.json", "report.html", "measures.csv", "lungs.seg.nrrd", "lesions.seg.nrrd", "manifest.json", "scene.mrb",
+    "report.json", "report.html", "report.pdf", "measures.csv", "lungs.seg.nrrd", "lesions.seg.nrrd", "manifest.json",
+    "scene.mrb",
 }  # fmt: skip
 
 

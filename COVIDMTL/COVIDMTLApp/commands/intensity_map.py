@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from COVIDMTLApp.options import Device, Scan, Series
+
 if TYPE_CHECKING:
     from ChestCTLib.progress import CancelCheck, Progress
     from COVIDMTLLib.intensity_map.cases import MapCase
@@ -25,14 +27,6 @@ class Network(str, Enum):
     small = "small"
 
 
-class Device(str, Enum):
-    """Where networks compute."""
-
-    auto = "auto"
-    cpu = "cpu"
-    cuda = "cuda"
-
-
 Masked = Annotated[bool, typer.Option(help="Count voxels inside the lungs only.")]
 Phantoms = Annotated[int, typer.Option(help="Instead of a table: make this many phantoms of the three classes.")]
 Table = Annotated[
@@ -46,7 +40,7 @@ Bins = Annotated[int, typer.Option(help="Number of bins.")]
 
 
 def intensity_map(
-    scan: Annotated[Path, typer.Argument(metavar="INPUT", help="DICOM folder or zip, NIfTI, NRRD or MHA.")],
+    scan: Scan,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write PNG, CSV and NPY files to.")],
     lungs: Annotated[Path | None, typer.Option(help="Lung mask: make the lung-masked map.")] = None,
     lesions: Annotated[Path | None, typer.Option(help="Lesion mask: also split the map into its parts.")] = None,
@@ -55,7 +49,7 @@ def intensity_map(
     bins: Bins = 256,
     model: Annotated[str, typer.Option(help="Id or card of a map classifier; none for no probabilities.")] = "auto",
     device: Annotated[Device, typer.Option(help="Where the classifier computes.")] = Device.auto,
-    series: Annotated[str | None, typer.Option(help="DICOM series UID, where the input holds several.")] = None,
+    series: Series = None,
 ) -> None:
     """Project a scan onto its intensity map: one row a slice, one column a range of HU."""
     from COVIDMTLApp import console

@@ -8,17 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from COVIDMTLApp.options import Device
+
 if TYPE_CHECKING:
     from ChestCTLib.progress import CancelCheck, Progress
     from LesionSegLib.training.train_slices import SliceTrainingSettings
-
-
-class Device(str, Enum):
-    """What networks run on."""
-
-    auto = "auto"
-    cpu = "cpu"
-    cuda = "cuda"
 
 
 class Recipe(str, Enum):

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from COVIDMTLApp.options import Device, Scan, Series
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-
-
-class Device(str, Enum):
-    """What networks run on."""
-
-    auto = "auto"
-    cpu = "cpu"
-    cuda = "cuda"
 
 
 SUMMARY_KEYS = (
@@ -29,9 +22,7 @@ SUMMARY_KEYS = (
     "lesions.peripheral_ratio",
 )
 
-Scan = Annotated[Path, typer.Argument(metavar="INPUT", help="DICOM folder or zip, NIfTI, NRRD or MHA.")]
 Lungs = Annotated[Path, typer.Option(help="Lung mask of the scan (1 right, 2 left), computed or corrected by hand.")]
-Series = Annotated[str | None, typer.Option(help="DICOM series UID, where the input holds several.")]
 
 
 def lesions(

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-
-class LungMethod(str, Enum):
-    """How lungs are segmented."""
-
-    refined = "refined"
-    snake = "snake"
-    classical = "classical"
+from COVIDMTLApp.options import LungMethod, Scan, Series
 
 
 def lungs(
-    scan: Annotated[Path, typer.Argument(metavar="INPUT", help="DICOM folder or zip, NIfTI, NRRD or MHA.")],
+    scan: Scan,
     output: Annotated[Path, typer.Option("--output", "-o", help="Mask to write: .nii.gz, .nrrd or .seg.nrrd.")],
     method: Annotated[LungMethod, typer.Option(help="Segmentation method.")] = LungMethod.refined,
     reference: Annotated[Path | None, typer.Option(help="Lung mask to compare with, on the scan's grid.")] = None,
@@ -29,7 +22,7 @@ def lungs(
     working_spacing: Annotated[float, typer.Option(help="refined: grid it works on, mm.")] = 2.0,
     costal_reach: Annotated[float, typer.Option(help="refined: largest opacity bridged at the chest wall, mm.")] = 30.0,
     inner_reach: Annotated[float, typer.Option(help="refined: the same at heart and diaphragm, mm.")] = 4.0,
-    series: Annotated[str | None, typer.Option(help="DICOM series UID, where the input holds several.")] = None,
+    series: Series = None,
 ) -> None:
     """Segment right (1) and left (2) lung on the scan's own grid."""
     from COVIDMTLApp import console

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from COVIDMTLApp.options import Device
+
 if TYPE_CHECKING:
     from ChestCTLib.progress import CancelCheck, Progress
     from COVIDMTLLib.training.cases import PreparedCase
@@ -56,14 +58,6 @@ class TaskChoice(str, Enum):
     ct = "ct"
     nat = "nat"
     severity = "severity"
-
-
-class Device(str, Enum):
-    """Where the networks compute."""
-
-    auto = "auto"
-    cpu = "cpu"
-    cuda = "cuda"
 
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder of the run; an unfinished run in it is continued.")]

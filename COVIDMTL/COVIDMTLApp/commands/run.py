@@ -8,21 +8,7 @@ from typing import Annotated
 
 import typer
 
-
-class Device(str, Enum):
-    """What networks run on."""
-
-    auto = "auto"
-    cpu = "cpu"
-    cuda = "cuda"
-
-
-class LungMethod(str, Enum):
-    """How lungs are segmented."""
-
-    refined = "refined"
-    snake = "snake"
-    classical = "classical"
+from COVIDMTLApp.options import Device, LungMethod, Scan, Series
 
 
 class Sex(str, Enum):
@@ -41,14 +27,14 @@ class Part(str, Enum):
 
 
 def run(
-    scan: Annotated[Path, typer.Argument(metavar="INPUT", help="DICOM folder or zip, NIfTI, NRRD or MHA.")],
+    scan: Scan,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the case; an earlier case there is replaced.")],
     device: Annotated[Device, typer.Option(help="What networks run on.")] = Device.auto,
     lungs: Annotated[LungMethod, typer.Option(help="Lung method.")] = LungMethod.refined,
     lesions: Annotated[
         str | None, typer.Option(help="Lesion method: hu-bands, or the id of a network (see `covidmtl models`).")
     ] = None,
-    series: Annotated[str | None, typer.Option(help="DICOM series UID, where the input holds several.")] = None,
+    series: Series = None,
     age: Annotated[float | None, typer.Option(help="Age in years; only the prognosis uses it.")] = None,
     sex: Annotated[Sex | None, typer.Option(help="Sex; only the prognosis uses it.")] = None,
     without: Annotated[list[Part] | None, typer.Option(help="Leave this part out; may be given several times.")] = None,

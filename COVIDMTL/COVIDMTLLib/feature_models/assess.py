@@ -86,8 +86,8 @@ class FeatureAssessment:
 
     Attributes:
         main: The stacked model on all features.
-        robust: The model on features that hold under another kernel, dose, slice or outline; to be read first where
-            the scan lies outside the cohort.
+        robust: The model on features that hold under another kernel, dose, slice or outline. Steady is not
+            right: on scans from elsewhere it was as wrong as the main model.
         demographic: The model with age and sex; ``None`` where they were not given.
         context: Where each feature lies among the cohort's patients.
         outside: How far outside the cohort the scan lies.
