@@ -267,7 +267,8 @@ class LesionSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.watch(parameters.lesions)
         self.showTable()
         self.followThickness()
-        wanted = (volume, parameters.coloring, parameters.showShell, parameters.showMap, parameters.plot)
+        shown = (parameters.table, parameters.plot)
+        wanted = (volume, parameters.coloring, parameters.showShell, parameters.showMap, shown)
         if wanted != self._drawn:
             self._drawn = wanted
             self.logic.draw(parameters)

@@ -20,6 +20,7 @@ LUNG_OPACITY_3D = 0.35  # translucent: lesions and airway inside must show
 FILL_OPACITY = 0.35
 OUTLINE_OPACITY = 1.0
 MARGIN = 1.04  # share of a slice view left free round the scan
+WIDE_DISTANCE = 2.6  # distance in widths of what is shown: a view higher than wide still holds the intensity map
 CAMERA_ANGLE_DEG = 30.0  # VTK's default view angle
 FRONT_DISTANCE = 1.45  # distance of the camera in diagonals of the scan: both lungs fit a view of any shape
 
@@ -150,8 +151,9 @@ def set_views(scene: Any, volume_node: Any, center_ras: npt.NDArray[np.float64] 
     if plane is not None and plane.GetDisplayNode() is not None and plane.GetDisplayNode().GetVisibility():
         plane.GetRASBounds(bounds)
         low, high = np.minimum(low, bounds[0::2]), np.maximum(high, bounds[1::2])
+    distance = max(FRONT_DISTANCE * float(np.linalg.norm(high - low)), WIDE_DISTANCE * float(high[0] - low[0]))
     for camera in nodes_of_class(scene, "vtkMRMLCameraNode"):
-        _look_from_front(camera, (low + high) / 2, float(np.linalg.norm(high - low)))
+        _look_from_front(camera, (low + high) / 2, distance)
 
 
 def jump_to(scene: Any, position_ras: npt.NDArray[np.float64]) -> None:
@@ -194,9 +196,9 @@ def _fit_slice(
     slice_node.JumpSliceByCentering(*(middle + along))
 
 
-def _look_from_front(camera: Any, center: npt.NDArray[np.float64], diagonal: float) -> None:
+def _look_from_front(camera: Any, center: npt.NDArray[np.float64], distance_mm: float) -> None:
     camera.SetFocalPoint(*center)
-    camera.SetPosition(center[0], center[1] + FRONT_DISTANCE * diagonal, center[2])
+    camera.SetPosition(center[0], center[1] + distance_mm, center[2])
     camera.SetViewUp(0.0, 0.0, 1.0)
     camera.SetViewAngle(CAMERA_ANGLE_DEG)
     camera.ResetClippingRange()

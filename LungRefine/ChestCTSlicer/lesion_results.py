@@ -30,6 +30,10 @@ class ResultTable(Enum):
     single = "single"
 
 
+SHORT_TITLES = {"zones": "six zones", "classes": "lesion classes", "single": "single lesions"}
+"""Names of the table nodes; the report's own titles are too long for the bar of a view."""
+
+
 def show_measured(scene: Any, volume: Any, measured: Measured, thickness_mm: float) -> Iterator[None]:
     """Put a result into the nodes that the CT keeps for it, in steps short enough for the GUI.
 
@@ -74,9 +78,10 @@ def fill_tables(scene: Any, volume: Any, section: Section) -> None:
     totals = owned_node(scene, volume, "Lesions.Table.totals", "vtkMRMLTableNode", f"{name}: lesion measures")
     set_measures(totals, section.measures)
     for table in section.tables:
-        if table.key not in ResultTable.__members__:
+        if table.key not in SHORT_TITLES:
             continue
-        node = owned_node(scene, volume, f"Lesions.Table.{table.key}", "vtkMRMLTableNode", f"{name}: {table.title}")
+        title = f"{name}: {SHORT_TITLES[table.key]}"
+        node = owned_node(scene, volume, f"Lesions.Table.{table.key}", "vtkMRMLTableNode", title)
         _fill(node, table, list(range(len(table.rows))))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from types import ModuleType
 from typing import Any
 
@@ -16,7 +17,14 @@ PYTHONQT_MODULES = ("LungRefine", "LesionSeg", "COVIDMTL", "ChestCTSlicer.runner
 def use_attribute_properties(module_name: str) -> None:
     """Let a module that is imported later see Qt properties as attributes."""
     if not feature._is_initialized:  # the switch works once somebody has asked for a feature in the official way
-        exec("from PySide6 import QtCore\nfrom __feature__ import true_property", {"__name__": "QtHost.first_asker"})
+        # it reads the source of all modules there are, at which torch's lazy ones raise
+        hidden = {name: sys.modules.pop(name) for name in list(sys.modules) if name.startswith("torch.")}
+        try:
+            exec(
+                "from PySide6 import QtCore\nfrom __feature__ import true_property", {"__name__": "QtHost.first_asker"}
+            )
+        finally:
+            sys.modules.update(hidden)
     feature.pyside_feature_dict[module_name] = TRUE_PROPERTY
 
 
