@@ -28,7 +28,7 @@ from ChestCTMRML.volumes import voxels
 from ChestCTSlicer import dependencies, lesion_results, sample_data
 from ChestCTSlicer.job import Job, JobState
 from ChestCTSlicer.lesion_results import ResultTable
-from ChestCTSlicer.lesion_work import LesionNodes, LesionRequest, lesion_work
+from ChestCTSlicer.lesion_work import LESION_OPACITY_3D, LesionNodes, LesionRequest, lesion_work
 from ChestCTSlicer.measure_service import MeasureService
 from ChestCTSlicer.runner import TICK_MS, JobRunner
 
@@ -36,6 +36,7 @@ PERCENT = 100
 ROW_HEIGHT = 24  # pixels
 DEBOUNCE_MS = 300  # after the last change, before measuring: a stroke of the brush is many changes
 UNDO_STATES = 20
+BEHIND_SHELL_OPACITY_3D = 0.2  # the lesion part that the shell marks lies in the same place and must show
 HU_BANDS = "hu-bands"  # the method without weights, as ``covidmtl lesions`` names it
 EDITOR_TAG = "LesionSegEditor"
 EFFECTS = ("Paint", "Erase", "Threshold", "Islands", "Smoothing", "Grow from seeds", "Margin", "Scissors")
@@ -612,6 +613,8 @@ class LesionSegLogic(ScriptedLoadableModuleLogic):
             return
         if lesions is not None and lesions.GetDisplayNode() is not None:
             displays.show_3d(lesions, parameters.coloring == Coloring.classes)
+            opacity = BEHIND_SHELL_OPACITY_3D if parameters.showShell else LESION_OPACITY_3D
+            lesions.GetDisplayNode().SetOpacity3D(opacity)
         overlays.show_overlay(volume, Overlay.lesion_density, parameters.coloring == Coloring.density)
         overlays.show_overlay(volume, Overlay.periphery, parameters.showShell)
         self.followSlice(parameters)
