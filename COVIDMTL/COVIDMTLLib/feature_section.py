@@ -37,9 +37,9 @@ def feature_section(features: FeatureTable, found: FeatureAssessment) -> Section
     """
     outside = found.outside.text if found.outside.outside else ""
     measures = [
-        *_answer("", found.main, outside),
-        *_answer("robust.", found.robust, ""),
-        *(_answer("demographic.", found.demographic, outside) if found.demographic else ()),
+        *_answer("", "", found.main, outside),
+        *_answer("robust.", "Robust model, ", found.robust, outside),
+        *(_answer("demographic.", "With age and sex, ", found.demographic, outside) if found.demographic else ()),
         Measure(
             f"{KEY}.outside_share",
             "Features beyond the cohort's 1st to 99th percentile",
@@ -70,7 +70,7 @@ def feature_section(features: FeatureTable, found: FeatureAssessment) -> Section
     )
 
 
-def _answer(prefix: str, answer: ModelAnswer, outside: str) -> Iterable[Measure]:
+def _answer(prefix: str, who: str, answer: ModelAnswer, outside: str) -> Iterable[Measure]:
     card = _card(answer.model)
     title = card.title if card else answer.model
     evidence = card.evidence if card else ""
@@ -81,7 +81,7 @@ def _answer(prefix: str, answer: ModelAnswer, outside: str) -> Iterable[Measure]
             value = found.probabilities[task.classes.index(label)] if found else None
             yield Measure(
                 f"{KEY}.{prefix}{name}.{slug(label)}",
-                f"{task.title}: {label}",
+                f"{who}{task.title}: {label}",
                 value,
                 "probability",
                 title,
