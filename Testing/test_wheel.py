@@ -37,7 +37,9 @@ def test_the_wheel_holds_package_data_and_no_slicer_module_or_test(wheel: Path) 
     names = zipfile.ZipFile(wheel).namelist()
     assert "ChestCTLib/reporting/templates/report.html.j2" in names
     listing = ["git", "ls-files", "LungRefine/*", "LesionSeg/*", "COVIDMTL/*"]
-    tracked = subprocess.run(listing, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+    tracked = subprocess.run(
+        listing, cwd=REPOSITORY, capture_output=True, text=True, encoding="utf-8", check=True
+    ).stdout
     data = [n for n in tracked.splitlines() if n.split("/")[1].endswith(("Lib", "MRML", "App"))]
     missing = [n for n in data if n.split("/", 1)[1] not in names]
     assert data and not missing
@@ -50,7 +52,7 @@ def test_the_wheel_works_in_an_empty_environment(wheel: Path, tmp_path: Path) ->
     site = Path(
         subprocess.run(
             [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
-            check=True, capture_output=True, text=True,
+            check=True, capture_output=True, text=True, encoding="utf-8",
         ).stdout.strip()
     )  # fmt: skip
     subprocess.run([sys.executable, "-m", "pip", "-q", "--python", python, "install", "--no-deps", wheel], check=True)
@@ -60,5 +62,7 @@ def test_the_wheel_works_in_an_empty_environment(wheel: Path, tmp_path: Path) ->
         lent = entry.suffix != ".pth" and "slicer_covid_mtl" not in entry.name and entry.name not in ours
         if lent and not (site / entry.name).exists():
             (site / entry.name).symlink_to(entry)
-    done = subprocess.run([python, "-c", CODE, str(REPOSITORY)], cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run(
+        [python, "-c", CODE, str(REPOSITORY)], cwd=tmp_path, capture_output=True, text=True, encoding="utf-8"
+    )
     assert done.returncode == 0, done.stderr

@@ -12,7 +12,9 @@ COMMAND = [sys.executable, "-m", "COVIDMTLApp"]
 
 
 def run_python(code: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True)
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, encoding="utf-8"
+    )
 
 
 def test_help_imports_no_heavy_library() -> None:
@@ -26,7 +28,7 @@ def test_help_imports_no_heavy_library() -> None:
 
 
 def test_an_error_becomes_a_message_with_a_remedy_and_exit_code_1() -> None:
-    done = subprocess.run([*COMMAND, "models", "no-such-model"], capture_output=True, text=True)
+    done = subprocess.run([*COMMAND, "models", "no-such-model"], capture_output=True, text=True, encoding="utf-8")
     assert done.returncode == 1
     assert "no-such-model" in done.stderr
     assert "Traceback" not in done.stderr
@@ -72,6 +74,8 @@ def test_sigterm_and_ctrl_c_end_the_work_with_exit_code_130() -> None:
 
 
 def test_the_module_runs_without_the_installed_script() -> None:
-    done = subprocess.run([*COMMAND, "--help"], capture_output=True, text=True, env={**os.environ, "COLUMNS": "200"})
+    done = subprocess.run(
+        [*COMMAND, "--help"], capture_output=True, text=True, encoding="utf-8", env={**os.environ, "COLUMNS": "200"}
+    )
     assert done.returncode == 0
     assert "Usage: covidmtl" in done.stdout

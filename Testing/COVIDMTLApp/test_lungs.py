@@ -19,7 +19,7 @@ COMMAND = [sys.executable, "-m", "COVIDMTLApp"]
 
 
 def covidmtl(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, text=True)
+    return subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, text=True, encoding="utf-8")
 
 
 @pytest.fixture(scope="module")

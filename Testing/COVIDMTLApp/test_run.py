@@ -29,7 +29,7 @@ PROMISED = {
 
 
 def covidmtl(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, text=True)
+    return subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, text=True, encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +104,7 @@ def test_a_folder_that_holds_something_else_is_refused_and_untouched(scan: Path,
 def test_ctrl_c_in_the_middle_leaves_nothing_behind(scan: Path, tmp_path: Path) -> None:
     folder = tmp_path / "case"
     command = [*COMMAND, "--progress", "json", "run", str(scan), "-o", str(folder), *QUICK]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8")
     assert process.stdout is not None
     for line in process.stdout:
         if "Lesions" in line:

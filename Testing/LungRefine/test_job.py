@@ -170,6 +170,7 @@ def test_a_program_that_is_killed_takes_the_child_and_its_folder_along(tmp_path:
         [sys.executable, str(tmp_path / "program.py"), *LONG_PHANTOM],
         stdout=subprocess.PIPE,
         text=True,
+        encoding="utf-8",
         env={**os.environ, "PYTHONPATH": path},
     )
     assert program.stdout is not None

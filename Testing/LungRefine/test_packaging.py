@@ -76,7 +76,9 @@ host.close_module()
 print("loaded")
 """
     environment = {"QT_QPA_PLATFORM": "offscreen", "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
-    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=False)
+    ended = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, encoding="utf-8", env=environment, check=False
+    )
     assert ended.returncode == 0 and "loaded" in ended.stdout, ended.stderr[-2000:]
 
 

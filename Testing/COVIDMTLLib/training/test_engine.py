@@ -167,6 +167,7 @@ def test_torchrun_trains_with_two_processes(tmp_path, toy_cases):
         [*command, str(script), os.pathsep.join(sys.path), str(folder)],
         capture_output=True,
         text=True,
+        encoding="utf-8",
         timeout=240,
         check=False,
     )
