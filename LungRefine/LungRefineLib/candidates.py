@@ -99,6 +99,8 @@ def _soft_pieces(dents: Mask, smooth_hu: npt.NDArray[np.float32]) -> Mask:
     numbers = labels[dents]
     bone = np.bincount(numbers[values > BONE_HU], minlength=count + 1) / sizes
     fat = np.bincount(numbers[(values > FAT_HU[0]) & (values < FAT_HU[1])], minlength=count + 1) / sizes
-    kept = (bone < MOST_BONE) & (fat < MOST_FAT)
+    light = np.bincount(numbers[values < FAT_HU[0]], minlength=count + 1) / sizes
+    # Half-aerated consolidation passes through the range of fat, but most of it is lighter; the wall is mostly denser.
+    kept = (bone < MOST_BONE) & ((fat < MOST_FAT) | (light > fat))
     kept[0] = False
     return kept[labels]

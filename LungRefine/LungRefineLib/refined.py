@@ -13,7 +13,7 @@ from ChestCTLib.progress import CancelCheck, Progress, never_cancelled, no_progr
 from LungRefineLib import airway as airways
 from LungRefineLib.body import enclosed_air
 from LungRefineLib.border import border_model, crisp_border
-from LungRefineLib.candidates import BONE_HU, FAT_HU, candidates, with_haze
+from LungRefineLib.candidates import BONE_HU, candidates, with_haze
 from LungRefineLib.classical import classical_mask
 from LungRefineLib.energy import minimise
 from LungRefineLib.morphology import Mask, Triple, dilate, distance_to
@@ -30,7 +30,6 @@ MARGIN_MM = 12.0  # around the aerated lungs: room for what joins them
 BORDER_BLUR = 0.6  # blocks: turns the steps of the working grid into a slope that its interpolation can follow
 HOLD = 0.6  # force that no neighbourhood can overcome
 OPACITY_FORCE = 0.1  # dense candidates hold against a flat surface but give way where they stick out
-FAT_FORCE = -0.15
 BONE_FORCE = -0.35
 
 
@@ -126,7 +125,6 @@ def _energy_level(
 
     force = np.full(hu.shape, -HOLD, np.float32)
     force[start] = OPACITY_FORCE
-    force[start & (smooth > FAT_HU[0]) & (smooth < FAT_HU[1])] = FAT_FORCE
     force[start & (smooth > BONE_HU)] = BONE_FORCE
     force[start & (smooth < settings.ground_glass_hu)] = HOLD
     force[aerated] = HOLD
