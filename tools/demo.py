@@ -23,7 +23,7 @@ def main(out: Path, scan: str | None) -> int:
         scan = str(phantom / "ct.nii.gz")
     case = out / "case"
     print(f"Running the whole case on {Path(scan).name} ...", flush=True)
-    run = subprocess.run([*COVIDMTL, "run", scan, "-o", str(case), "--overwrite"])
+    run = subprocess.run([*COVIDMTL, "run", scan, "-o", str(case)])
     if run.returncode:
         return run.returncode
     print("\nOpen these:")
