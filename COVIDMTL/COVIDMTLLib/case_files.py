@@ -20,6 +20,7 @@ from ChestCTLib.reporting.files import write_views
 from ChestCTLib.volume import CTVolume
 
 MANIFEST_NAME = "manifest.json"  # marks a folder as a case of ours, which may be replaced
+FILES_KEY = "files"  # in the manifest: all files of the case, so that a later run knows which are ours
 SUMMARY_KEYS = (
     "lungs.volume.total",
     "lesions.volume.total",
@@ -76,17 +77,16 @@ def write_case(case: Case, folder: Path, also: Callable[[Path], None] | None = N
 
     Args:
         case: The finished case.
-        folder: Where; an earlier case there is replaced.
+        folder: Where; an earlier case there is replaced whole, files that are not the case's own stay.
         also: Called with the unfinished folder before it appears, to add further files such as the scene.
 
     Raises:
         OutputError: The folder holds something else, or cannot be written. Nothing appears then.
     """
     check_case_folder(folder)
-    with atomic_folder(folder) as unfinished:
+    with atomic_folder(folder, replaces=_files_of_case(folder)) as unfinished:
         report = case.report
         write_views(report, unfinished, SUMMARY_KEYS)
-        _write(unfinished / MANIFEST_NAME, json.dumps(report.provenance, indent=2, ensure_ascii=False) + "\n")
         lungs = case.lungs.copy()
         lungs[case.airway & (lungs == 0)] = AIRWAY.value
         write_labels(lungs, case.volume, unfinished / "lungs.seg.nrrd", (*LUNG_LABELS, AIRWAY))
@@ -97,6 +97,18 @@ def write_case(case: Case, folder: Path, also: Callable[[Path], None] | None = N
             _write(unfinished / name, text)
         if also is not None:
             also(unfinished)
+        files = sorted(path.relative_to(unfinished).as_posix() for path in unfinished.rglob("*") if path.is_file())
+        manifest = report.provenance | {FILES_KEY: sorted([*files, MANIFEST_NAME])}
+        _write(unfinished / MANIFEST_NAME, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
+
+
+def _files_of_case(folder: Path) -> tuple[str, ...]:
+    """Files of the case that lies in a folder, as its manifest names them; none where there is no case."""
+    try:
+        names = json.loads((folder / MANIFEST_NAME).read_text("utf-8")).get(FILES_KEY)
+    except (OSError, ValueError, AttributeError):
+        return ()
+    return tuple(name for name in names if isinstance(name, str)) if isinstance(names, list) else ()
 
 
 def _write(path: Path, text: str) -> None:

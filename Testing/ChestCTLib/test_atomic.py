@@ -40,7 +40,7 @@ def test_a_folder_appears_when_the_block_ends_and_keeps_what_it_held(tmp_path: P
     (target / "pictures").mkdir(parents=True)
     (target / "notes.txt").write_text("the user's own")
     (target / "report.json").write_text("old")
-    (target / "pictures" / "old.png").write_text("old")
+    (target / "pictures" / "own.png").write_text("the user's own")
     with atomic_folder(target) as temporary:
         (temporary / "report.json").write_text("new")
         (temporary / "pictures").mkdir()
@@ -48,8 +48,56 @@ def test_a_folder_appears_when_the_block_ends_and_keeps_what_it_held(tmp_path: P
         assert (target / "report.json").read_text() == "old"
     assert (target / "notes.txt").read_text() == "the user's own"
     assert (target / "report.json").read_text() == "new"
-    assert [entry.name for entry in (target / "pictures").iterdir()] == ["new.png"]
+    assert sorted(entry.name for entry in (target / "pictures").iterdir()) == ["new.png", "own.png"]
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_earlier_results_that_are_not_written_anew_go_and_nothing_else_does(tmp_path: Path) -> None:
+    target, outside = tmp_path / "case", tmp_path / "outside.txt"
+    outside.write_text("not in the folder")
+    for name in ("pictures/old.png", "tables/old.csv", "tables/own.csv", "report.json", "own.txt"):
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        (target / name).write_text(name)
+    earlier = (
+        "pictures/old.png",
+        "tables/old.csv",
+        "report.json",
+        "gone.txt",
+        "../outside.txt",
+        str(outside),
+        "tables",
+    )
+    with atomic_folder(target, replaces=earlier) as temporary:
+        (temporary / "report.json").write_text("new")
+        assert (target / "pictures" / "old.png").exists()
+    assert sorted(str(p.relative_to(target)) for p in target.rglob("*")) == [
+        "own.txt", "report.json", "tables", "tables/own.csv",
+    ]  # fmt: skip
+    assert (target / "report.json").read_text() == "new"
+    assert outside.exists()
+
+
+def test_a_broken_run_keeps_the_earlier_results(tmp_path: Path) -> None:
+    target = tmp_path / "case"
+    target.mkdir()
+    (target / "old.csv").write_text("old")
+    with pytest.raises(KeyboardInterrupt), atomic_folder(target, replaces=("old.csv",)) as temporary:
+        (temporary / "half.json").write_text("half")
+        raise KeyboardInterrupt
+    assert [entry.name for entry in target.iterdir()] == ["old.csv"]
+
+
+@pytest.mark.parametrize("taken", ["report.json/own.txt", "pictures"])
+def test_a_users_file_in_the_way_of_a_result_is_named_and_nothing_is_moved(tmp_path: Path, taken: str) -> None:
+    target = tmp_path / "case"
+    (target / taken).parent.mkdir(parents=True)
+    (target / taken).write_text("the user's own")
+    with pytest.raises(OutputError, match=r"is a (file|folder), a"), atomic_folder(target) as temporary:
+        (temporary / "a.csv").write_text("new")
+        (temporary / "report.json").write_text("new")
+        (temporary / "pictures").mkdir()
+    assert (target / taken).read_text() == "the user's own"
+    assert not (target / "a.csv").exists()
 
 
 def test_a_broken_run_leaves_no_folder(tmp_path: Path) -> None:

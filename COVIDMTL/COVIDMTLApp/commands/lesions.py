@@ -97,7 +97,7 @@ def measure(
         from ChestCTLib.labels import LESION_LABELS, LUNG_LABELS
         from ChestCTLib.manifest import make_manifest, volume_sha256
         from ChestCTLib.progress import part
-        from ChestCTLib.reporting.files import write_views
+        from ChestCTLib.reporting.files import earlier_views, write_views
         from LesionSegLib.lesion_section import lesion_section
         from LesionSegLib.measures import MeasureSettings, measure_lesions
 
@@ -114,7 +114,7 @@ def measure(
             make_manifest(volume, settings, "cpu", seed=0),
         )
         if output is not None:
-            with atomic_folder(output) as folder:
+            with atomic_folder(output, replaces=earlier_views(output)) as folder:
                 write_views(report, folder, SUMMARY_KEYS)
         console.emit(
             {

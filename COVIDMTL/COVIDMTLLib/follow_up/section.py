@@ -9,7 +9,7 @@ from typing import Any
 from ChestCTLib.case_report import CaseReport, Column, Measure, Picture, Section, Status, Table
 from ChestCTLib.io.atomic import atomic_folder
 from ChestCTLib.manifest import library_versions, plain
-from ChestCTLib.reporting.files import write_views
+from ChestCTLib.reporting.files import earlier_views, write_views
 from ChestCTLib.zones import ZONES
 from COVIDMTLLib.follow_up.compare import FollowUp, FollowUpSettings, RegionChange
 from COVIDMTLLib.follow_up.pictures import COLORS, difference_picture
@@ -56,7 +56,7 @@ def write_follow_up(
     }
     names = "-".join(p.input_sha256[:8] or "unknown" for p in points)
     report = CaseReport(f"follow-up-{names}", (follow_up_section(found),), found.warnings, provenance)
-    with atomic_folder(folder) as unfinished:
+    with atomic_folder(folder, replaces=earlier_views(folder)) as unfinished:
         write_views(report, unfinished, SUMMARY_KEYS)
     return report
 

@@ -28,6 +28,8 @@ from COVIDMTLLib.intensity_map.section import map_csv
 from COVIDMTLLib.map_prognosis import MAP_PREFIX
 
 CASE_ID = "intensity-map"
+COUNTS_FILE = "intensity-map.npy"
+MAYBE_FILES = ("intensity-map-parts.png", "features.csv")  # not every map has them
 
 
 def classify(
@@ -78,14 +80,15 @@ def write_map(found: IntensityMap, section: Section, folder: Path, features: Map
         OutputError: The folder cannot be written.
     """
     report = CaseReport(CASE_ID, (section,))
-    with atomic_folder(folder) as unfinished:
+    earlier = MAYBE_FILES if (folder / COUNTS_FILE).is_file() else ()
+    with atomic_folder(folder, replaces=earlier) as unfinished:
         for picture in section.pictures:
             name = "intensity-map.png" if picture.key == "map" else f"intensity-map-{picture.key}.png"
             (unfinished / name).write_bytes(picture.png)
         square = np.clip(found.image(), 0.0, None)
         Image.fromarray(np.rint(rgb(square) * 255).astype(np.uint8)).save(unfinished / "intensity-map-square.png")
         (unfinished / "intensity-map.csv").write_text(map_csv(found), encoding="utf-8")
-        np.save(unfinished / "intensity-map.npy", found.counts)
+        np.save(unfinished / COUNTS_FILE, found.counts)
         np.save(unfinished / "intensity-map-square.npy", square.astype(np.float32))
         (unfinished / "measures.csv").write_text(measures_csv(report), encoding="utf-8")
         (unfinished / "report.json").write_text(report.to_json(), encoding="utf-8")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from ChestCTLib.errors import OutputError
 
@@ -41,19 +41,21 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
 
 @contextmanager
-def atomic_folder(path: str | Path) -> Iterator[Path]:
+def atomic_folder(path: str | Path, replaces: Iterable[str] = ()) -> Iterator[Path]:
     """Write a folder of results whole or not at all.
 
-    An existing folder keeps what it holds; entries of the same name are replaced once everything is written.
+    An existing folder keeps what it holds, in its own folders too; files of the same name are replaced once everything
+    is written.
 
     Args:
         path: The folder wanted. Missing parent folders are made.
+        replaces: Files of earlier results, relative to the folder: those not written anew are removed at the end.
 
     Yields:
         An empty temporary folder beside the target, to be filled by the caller.
 
     Raises:
-        OutputError: The folder cannot be written, or the target is a file.
+        OutputError: The folder cannot be written, or a file is in the way of a folder or a folder in the way of a file.
     """
     target = Path(path)
     if target.exists() and not target.is_dir():
@@ -62,30 +64,55 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
     try:
         temporary.mkdir()
         yield temporary
-        _merge(temporary, target)
+        if target.exists():
+            written = _merge(temporary, target)
+            _remove(target, set(replaces) - written)
+        else:
+            os.rename(temporary, target)
     except OSError as error:
         raise _output_error(target, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _merge(source: Path, target: Path) -> None:
-    """Move the entries of ``source`` into ``target``; what they replace goes only when all are in place."""
-    if not target.exists():
-        os.rename(source, target)
-        return
-    replaced = source / f".replaced-{secrets.token_hex(4)}"
-    replaced.mkdir()
-    for entry in sorted(source.iterdir()):
-        if entry == replaced:
+def _merge(source: Path, target: Path) -> set[str]:
+    """Move all files of ``source`` into ``target``; nothing is moved unless everything finds its place.
+
+    Returns:
+        The files, relative to the folder.
+    """
+    entries = sorted(source.rglob("*"))
+    for entry in entries:
+        place = target / entry.relative_to(source)
+        if place.exists() and place.is_dir() != entry.is_dir():
+            found, wanted = ("folder", "file") if place.is_dir() else ("file", "folder")
+            raise OutputError(
+                f"{place.name} is a {found}, a {wanted} is to be written there.",
+                "Move it away, or choose another folder.",
+            )
+    files = [entry.relative_to(source) for entry in entries if not entry.is_dir()]
+    for entry in entries:
+        if entry.is_dir():
+            (target / entry.relative_to(source)).mkdir(exist_ok=True)
+    for file in files:
+        os.replace(source / file, target / file)
+    return {file.as_posix() for file in files}
+
+
+def _remove(folder: Path, names: Iterable[str]) -> None:
+    """Remove files inside a folder, and the folders that are empty then."""
+    for name in names:
+        relative = PurePosixPath(name)
+        if relative.is_absolute() or ".." in relative.parts or not relative.parts:
+            continue  # a list that names something outside is not one of ours
+        file = folder / relative
+        if file.is_dir() or any((folder / parent).is_symlink() for parent in relative.parents):
             continue
-        destination = target / entry.name
-        if destination.is_dir() or entry.is_dir():
-            if destination.exists():
-                os.rename(destination, replaced / entry.name)
-            os.rename(entry, destination)
-        else:
-            os.replace(entry, destination)
+        file.unlink(missing_ok=True)
+        for parent in file.parents:
+            if parent == folder or not parent.is_dir() or any(parent.iterdir()):
+                break
+            parent.rmdir()
 
 
 def _beside(target: Path) -> Path:

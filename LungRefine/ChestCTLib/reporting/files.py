@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ChestCTLib.case_report import CaseReport
+from ChestCTLib.case_report import CaseReport, report_from_json
+from ChestCTLib.errors import InputError
 from ChestCTLib.reporting.csv_view import measures_csv, table_csv
 from ChestCTLib.reporting.html_view import report_html
 from ChestCTLib.reporting.pdf_view import report_pdf
+
+REPORT_NAME = "report.json"
+TABLES, PICTURES = "tables", "pictures"
 
 
 def write_views(report: CaseReport, folder: Path, summary_keys: tuple[str, ...] = ()) -> None:
@@ -18,15 +22,27 @@ def write_views(report: CaseReport, folder: Path, summary_keys: tuple[str, ...] 
         folder: An existing folder, usually the unfinished one of :func:`ChestCTLib.io.atomic.atomic_folder`.
         summary_keys: Keys of the measures that are read first.
     """
-    (folder / "report.json").write_text(report.to_json(), encoding="utf-8")
+    (folder / REPORT_NAME).write_text(report.to_json(), encoding="utf-8")
     (folder / "report.html").write_text(report_html(report, summary_keys), encoding="utf-8")
     (folder / "report.pdf").write_bytes(report_pdf(report, summary_keys))
     (folder / "measures.csv").write_text(measures_csv(report), encoding="utf-8")
-    tables, pictures = folder / "tables", folder / "pictures"
-    tables.mkdir()
-    pictures.mkdir()
+    (folder / TABLES).mkdir()
+    (folder / PICTURES).mkdir()
     for section in report.sections:
         for table in section.tables:
-            (tables / f"{section.key}-{table.key}.csv").write_text(table_csv(table), encoding="utf-8")
+            (folder / TABLES / f"{section.key}-{table.key}.csv").write_text(table_csv(table), encoding="utf-8")
         for picture in section.pictures:
-            (pictures / f"{section.key}-{picture.key}.png").write_bytes(picture.png)
+            (folder / PICTURES / f"{section.key}-{picture.key}.png").write_bytes(picture.png)
+
+
+def earlier_views(folder: Path) -> tuple[str, ...]:
+    """Tables and pictures of the report that lies in a folder, relative to it; none without a report of ours.
+
+    A new report there has other ones, and takes the place of these.
+    """
+    try:
+        report = report_from_json((folder / REPORT_NAME).read_text("utf-8"))
+    except (OSError, InputError):
+        return ()
+    tables = [f"{TABLES}/{s.key}-{t.key}.csv" for s in report.sections for t in s.tables]
+    return (*tables, *(f"{PICTURES}/{s.key}-{p.key}.png" for s in report.sections for p in s.pictures))
