@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 from typer.testing import CliRunner
@@ -97,6 +100,25 @@ def test_single_task_networks_and_features_train_from_the_same_table(table, cach
     features = covidmtl("train", "mtl", table, "-o", tmp_path / "f", *QUICK, "--features-only", "--cache", cache)
     assert features.exit_code == 0, features.output
     assert json.loads((tmp_path / "f" / "run.json").read_text())["network"]["n_features"] == 2
+
+
+@pytest.mark.slow
+def test_torchrun_trains_with_two_processes_of_which_one_prepares_logs_and_speaks(table, tmp_path):
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
+    wanted = ["COVIDMTLApp", "train", "mtl", table, "-o", tmp_path / "run", *QUICK, "--cache", tmp_path / "cache"]
+    done = subprocess.run(
+        [str(word) for word in (*command, *wanted)],
+        capture_output=True,
+        encoding="utf-8",
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"},
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["processes"] == 2
+    assert len(read_log(tmp_path / "run" / "log.csv")) == 1
+    assert done.stdout.count("trained, see log.csv") == 1
+    assert len(list((tmp_path / "cache").glob("*.npy"))) == 6
 
 
 def test_wrong_use_is_answered_with_a_remedy(table, run, tmp_path):

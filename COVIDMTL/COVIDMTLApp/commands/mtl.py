@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ChestCTLib.progress import CancelCheck, Progress
     from COVIDMTLLib.training.cases import PreparedCase
     from COVIDMTLLib.training.data_table import TableRow
+    from COVIDMTLLib.training.distributed import Workers
     from COVIDMTLLib.training.engine import TrainedNetwork
     from COVIDMTLLib.training.recipes import Recipe
 
@@ -253,36 +254,56 @@ def _train(
     recipe: Recipe, out: Path, table: Path | None, features: bool, features_only: bool, cache: Path,
     export: Path | None, progress: Progress, cancelled: CancelCheck,
 ) -> None:  # fmt: skip
+    from ChestCTLib.device import choose_device
     from ChestCTLib.errors import InputError
+    from COVIDMTLLib.training.distributed import workers
+
+    if table is None and (features or features_only):
+        raise InputError("Lung features were asked for without a table.", "Give a table with feature columns.")
+    if table is not None and export is not None:
+        raise InputError("Only models learned from phantoms are exported with a card.", "Leave --export out.")
+    with workers(choose_device(recipe.training.device)) as own:
+        progress = own.telling(progress)
+        if table is None:
+            _train_on_phantoms(recipe, out, export if own.leads else None, progress, cancelled)
+        else:
+            _train_on_table(recipe, out, table, features, features_only, cache, own, progress, cancelled)
+        if own.leads:
+            _tell(out)
+
+
+def _train_on_phantoms(
+    recipe: Recipe, out: Path, export: Path | None, progress: Progress, cancelled: CancelCheck
+) -> None:
     from ChestCTLib.progress import part
     from COVIDMTLApp import console
-    from COVIDMTLLib.training.cases import split_cases
-    from COVIDMTLLib.training.engine import train
+    from COVIDMTLLib.training.phantom_card import export_phantom_model
     from COVIDMTLLib.training.recipes import train_on_phantoms
 
-    if table is None:
-        if features or features_only:
-            raise InputError("Lung features were asked for without a table.", "Give a table with feature columns.")
-        trained, held_out = train_on_phantoms(recipe, out, part(progress, 0.0, 0.9), cancelled)
-        if export is not None:
-            from COVIDMTLLib.training.phantom_card import export_phantom_model
+    trained, held_out = train_on_phantoms(recipe, out, part(progress, 0.0, 0.9), cancelled)
+    if export is not None:
+        card = export_phantom_model(trained, recipe, held_out, export, part(progress, 0.9, 1.0), cancelled)
+        console.say(f"{export}: {card.id}")
 
-            card = export_phantom_model(trained, recipe, held_out, export, part(progress, 0.9, 1.0), cancelled)
-            console.say(f"{export}: {card.id}")
-    else:
-        if export is not None:
-            raise InputError("Only models learned from phantoms are exported with a card.", "Leave --export out.")
+
+def _train_on_table(
+    recipe: Recipe, out: Path, table: Path, features: bool, features_only: bool, cache: Path, own: Workers,
+    progress: Progress, cancelled: CancelCheck,
+) -> None:  # fmt: skip
+    from ChestCTLib.progress import part
+    from COVIDMTLLib.training.cases import split_cases
+    from COVIDMTLLib.training.engine import train
+
+    with own.leader_first():
         cases = _prepared(table, recipe, cache, part(progress, 0.0, 0.3), cancelled)
-        if features or features_only:
-            changes: dict[str, Any] = {"n_features": len(cases[0].features)}
-            recipe = _changed_network(recipe, **changes | ({"architecture": "features"} if features_only else {}))
-        split = split_cases(cases, recipe.training.seed)
-        step = part(progress, 0.3, 1.0)
-        train(
-            recipe.network, recipe.input, recipe.training, split["train"], split["validation"], out,
-            progress=step, cancelled=cancelled,
-        )  # fmt: skip
-    _tell(out)
+    if features or features_only:
+        changes: dict[str, Any] = {"n_features": len(cases[0].features)}
+        recipe = _changed_network(recipe, **changes | ({"architecture": "features"} if features_only else {}))
+    split = split_cases(cases, recipe.training.seed)
+    train(
+        recipe.network, recipe.input, recipe.training, split["train"], split["validation"], out,
+        progress=part(progress, 0.3, 1.0), cancelled=cancelled,
+    )  # fmt: skip
 
 
 def _transfer(
@@ -291,27 +312,34 @@ def _transfer(
 ) -> None:  # fmt: skip
     from dataclasses import replace
 
+    from ChestCTLib.device import choose_device
     from ChestCTLib.progress import part
     from COVIDMTLLib.training.cases import split_cases
+    from COVIDMTLLib.training.distributed import workers
     from COVIDMTLLib.training.engine import load_trained
     from COVIDMTLLib.training.phantom_cases import make_phantom_cases
     from COVIDMTLLib.training.transfer import TRANSFER_EPOCHS, transfer
 
     trained = load_trained(source)
     recipe = replace(recipe, input=trained.input_settings)
-    step = part(progress, 0.0, 0.3)
-    if table is None:
-        n_train, n_validation, _ = recipe.phantoms
-        place = source / "phantoms"
-        learn = [p.case for p in make_phantom_cases("train", n_train, recipe.input, place, step, cancelled)]
-        watch = [p.case for p in make_phantom_cases("validation", n_validation, recipe.input, place, step, cancelled)]
-    else:
-        split = split_cases(_prepared(table, recipe, cache, step, cancelled), recipe.training.seed)
-        learn, watch = split["train"], split["validation"]
     settings = replace(recipe.training, epochs=epochs or TRANSFER_EPOCHS)
-    task = recipe.network.tasks[0]
-    transfer(trained, settings, learn, watch, out, task, shift, part(progress, 0.3, 1.0), cancelled)
-    _tell(out)
+    with workers(choose_device(settings.device)) as own:
+        progress = own.telling(progress)
+        step = part(progress, 0.0, 0.3)
+        with own.leader_first():
+            if table is None:
+                counts, place = recipe.phantoms, source / "phantoms"
+                learn, watch = (
+                    [p.case for p in make_phantom_cases(name, count, recipe.input, place, step, cancelled)]
+                    for name, count in (("train", counts[0]), ("validation", counts[1]))
+                )
+            else:
+                split = split_cases(_prepared(table, recipe, cache, step, cancelled), settings.seed)
+                learn, watch = split["train"], split["validation"]
+        task = recipe.network.tasks[0]
+        transfer(trained, settings, learn, watch, out, task, shift, part(progress, 0.3, 1.0), cancelled)
+        if own.leads:
+            _tell(out)
 
 
 def _prepared(

@@ -6,9 +6,15 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 from torch import distributed
+
+from ChestCTLib.progress import Progress, no_progress
+
+# The others wait while the leading process reads and resamples the scans; the default half an hour would end them
+PREPARING_LIMIT = timedelta(hours=12)
 
 
 @dataclass(frozen=True)
@@ -44,10 +50,23 @@ class Workers:
         if self.count > 1:
             distributed.barrier()
 
+    @contextmanager
+    def leader_first(self) -> Iterator[None]:
+        """A block that the leading process runs alone; the others follow and find in the cache what it made."""
+        if not self.leads:
+            self.wait()
+        yield
+        if self.leads:
+            self.wait()
+
+    def telling(self, progress: Progress) -> Progress:
+        """The caller's progress for the leading process, silence for the others."""
+        return progress if self.leads else no_progress
+
 
 @contextmanager
 def workers(device: torch.device) -> Iterator[Workers]:
-    """Join the other processes of a ``torchrun``; alone without it.
+    """Join the other processes of a ``torchrun``; alone without it. Inside another such block the same processes stay.
 
     Args:
         device: Kind of device to train on; "cuda" talks over NCCL, "cpu" over Gloo.
@@ -57,9 +76,12 @@ def workers(device: torch.device) -> Iterator[Workers]:
         yield Workers()
         return
     own = Workers(int(os.environ["RANK"]), count, int(os.environ.get("LOCAL_RANK", "0")))
+    if distributed.is_initialized():
+        yield own
+        return
     if device.type == "cuda":
         torch.cuda.set_device(own.local_rank)
-    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PREPARING_LIMIT)
     try:
         yield own
     finally:

@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
+from ChestCTLib.device import choose_device
 from ChestCTLib.errors import InputError
 from ChestCTLib.progress import CancelCheck, Progress, never_cancelled, no_progress, part
 from COVIDMTLLib.network_input import InputSettings
 from COVIDMTLLib.networks.build import NetworkSettings
 from COVIDMTLLib.networks.shift3d import ShiftSettings
+from COVIDMTLLib.training.distributed import workers
 from COVIDMTLLib.training.engine import TrainedNetwork, train
 from COVIDMTLLib.training.phantom_cases import PhantomCase, make_phantom_cases
 from COVIDMTLLib.training.settings import TrainSettings
@@ -105,17 +107,21 @@ def train_on_phantoms(
         raise InputError(f"The recipe '{recipe.name}' has no phantoms.", "Give a table of cases.")
     cases = folder / "phantoms"
     n_train, n_validation, n_test = recipe.phantoms
-    learn = make_phantom_cases("train", n_train, recipe.input, cases, part(progress, 0.0, 0.15), cancelled)
-    watch = make_phantom_cases("validation", n_validation, recipe.input, cases, part(progress, 0.15, 0.18), cancelled)
-    held_out = make_phantom_cases("test", n_test, recipe.input, cases, part(progress, 0.18, 0.22), cancelled)
-    trained = train(
-        recipe.network,
-        recipe.input,
-        recipe.training,
-        [phantom.case for phantom in learn],
-        [phantom.case for phantom in watch],
-        folder,
-        progress=part(progress, 0.22, 1.0),
-        cancelled=cancelled,
-    )
+    with workers(choose_device(recipe.training.device)) as own:
+        progress = own.telling(progress)
+        made, watched, tested = part(progress, 0.0, 0.15), part(progress, 0.15, 0.18), part(progress, 0.18, 0.22)
+        with own.leader_first():
+            learn = make_phantom_cases("train", n_train, recipe.input, cases, made, cancelled)
+            watch = make_phantom_cases("validation", n_validation, recipe.input, cases, watched, cancelled)
+            held_out = make_phantom_cases("test", n_test, recipe.input, cases, tested, cancelled)
+        trained = train(
+            recipe.network,
+            recipe.input,
+            recipe.training,
+            [phantom.case for phantom in learn],
+            [phantom.case for phantom in watch],
+            folder,
+            progress=part(progress, 0.22, 1.0),
+            cancelled=cancelled,
+        )
     return trained, held_out

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.model_selection import StratifiedKFold
 
 from ChestCTLib.errors import InputError, ModelError
 from COVIDMTLLib.feature_models.cards import feature_card
@@ -16,7 +17,7 @@ from COVIDMTLLib.feature_models.network_member import NetworkMember
 from COVIDMTLLib.feature_models.normal_scores import LIMIT, NormalScores
 from COVIDMTLLib.feature_models.pool import Pool
 from COVIDMTLLib.feature_models.robust import Stability, candidates
-from COVIDMTLLib.feature_models.stack import StackSettings, cross_validate, fit_member, select, train_stack
+from COVIDMTLLib.feature_models.stack import FOLDS, StackSettings, cross_validate, fit_member, select, train_stack
 from COVIDMTLLib.feature_models.states import (
     N_STATES,
     STATE_CLASSES,
@@ -163,21 +164,43 @@ def test_an_unknown_member_is_named() -> None:
         fit_member("oracle", values, labels, 0)
 
 
+def _folds(labels: dict[str, np.ndarray]) -> np.ndarray:
+    """The fold that holds each patient out."""
+    states = states_of(labels)
+    splits = StratifiedKFold(FOLDS, shuffle=True, random_state=0).split(states, states)
+    number = np.empty(len(states), dtype=np.int64)
+    for fold, (_, held) in enumerate(splits):
+        number[held] = fold
+    return number
+
+
 def test_out_of_fold_predictions_of_a_patient_do_not_depend_on_that_patients_label() -> None:
-    values, labels = _made_up(100)
+    values, labels = _made_up(150)
+    states, folds = states_of(labels), _folds(labels)
+    # Two neighbours held out together trade labels: the folds stay, their own fold's training set does not change.
+    neighbours = np.flatnonzero((folds[:-1] == folds[1:]) & (states[:-1] != states[1:]) & (np.arange(149) > N_STATES))
+    one = int(neighbours[0])
+    traded = {task: classes.copy() for task, classes in labels.items()}
+    for classes in traded.values():
+        classes[[one, one + 1]] = classes[[one + 1, one]]
+    np.testing.assert_array_equal(_folds(traded), folds)
+
     settings = StackSettings(members=("linear",))
-    first = cross_validate(values, labels, settings)
-    swapped = {task: classes.copy() for task, classes in labels.items()}
-    same_fold = np.flatnonzero(states_of(labels) == 4)
-    other = {task: classes.copy() for task, classes in labels.items()}
-    assert len(same_fold) > 1
-    # Labels that are a permutation within one state change nothing: folds and fits see the same sets.
-    again = cross_validate(values, other, settings)
-    np.testing.assert_array_equal(first.members["linear"], again.members["linear"])
-    # Pure noise stays noise out of fold, however well the members fit it in sample.
+    before, after = (cross_validate(values, truth, settings).members["linear"] for truth in (labels, traded))
+    own = folds == folds[one]
+    np.testing.assert_array_equal(before[own], after[own])
+    assert not np.array_equal(before[~own], after[~own])
+
+
+def test_noise_that_the_members_learn_by_heart_stays_noise_out_of_fold() -> None:
+    values, labels = _made_up(400)
     noise = np.random.default_rng(3).normal(size=values.shape)
-    blind = cross_validate(noise, swapped, settings)
-    assert abs(auc(labels["ct"], task_probabilities(blind.pooled)["ct"]) - 0.5) < 0.2
+    states = states_of(labels)
+    scores = NormalScores.fit(noise).transform(noise)
+    by_heart = task_probabilities(TreesMember.fit(scores, states, trees=50).probabilities(scores))["ct"]
+    blind = task_probabilities(cross_validate(noise, labels, StackSettings(members=("linear", "trees"))).pooled)["ct"]
+    assert auc(labels["ct"], by_heart) > 0.95
+    assert abs(auc(labels["ct"], blind) - 0.5) < 0.1  # three standard errors of 160 against 240 patients
 
 
 def test_a_stack_learns_is_written_and_read_back(tmp_path: Path) -> None:

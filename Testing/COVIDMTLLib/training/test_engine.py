@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from dataclasses import replace
 
 import pytest
@@ -138,39 +135,3 @@ def test_the_network_overfits_eight_phantoms_in_all_three_tasks(tmp_path):
     train(network, grid, settings, cases, cases, tmp_path / "run")
     row = read_log(tmp_path / "run" / "log.csv")[-1]
     assert [row[f"validation_{task}_accuracy"] for task in ("ct", "nat", "severity")] == [1.0, 1.0, 1.0]
-
-
-SCRIPT = """
-import sys, torch
-from pathlib import Path
-sys.path.insert(0, sys.argv[1])
-torch.set_num_threads(1)
-from COVIDMTLLib.network_input import InputSettings
-from COVIDMTLLib.networks.build import NetworkSettings
-from COVIDMTLLib.training.cases import PreparedCase
-from COVIDMTLLib.training.engine import train
-from COVIDMTLLib.training.settings import TrainSettings
-folder = Path(sys.argv[2])
-cases = [PreparedCase(str(n), folder / f"{n}.npy", {"ct": n % 2, "severity": n % 3}) for n in range(8)]
-train(NetworkSettings(width=0.25), InputSettings((5., 5., 5.), (24, 16, 24)),
-      TrainSettings(epochs=1, batch=4, device="cpu"), cases, cases, folder / "run")
-"""
-
-
-@pytest.mark.slow
-def test_torchrun_trains_with_two_processes(tmp_path, toy_cases):
-    folder = toy_cases(8)[0].intensities.parent
-    script = tmp_path / "script.py"
-    script.write_text(SCRIPT)
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    done = subprocess.run(
-        [*command, str(script), os.pathsep.join(sys.path), str(folder)],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=240,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert json.loads((folder / "run" / "run.json").read_text())["processes"] == 2
-    assert len(read_log(folder / "run" / "log.csv")) == 1
