@@ -7,7 +7,6 @@ measures follow every edit through a second one (``ChestCTSlicer.measure_service
 from enum import Enum
 from typing import Annotated
 
-import qt
 import slicer
 import vtk
 from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
@@ -15,9 +14,7 @@ from slicer.i18n import tr as _
 from slicer.i18n import translate
 from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
 from slicer.ScriptedLoadableModule import *
-from slicer.util import VTKObservationMixin
 
-from ChestCTLib.errors import ChestCTError
 from ChestCTLib.labels import LESION_LABELS
 from ChestCTLib.models import list_models
 from ChestCTMRML import displays, intensity_plane, layouts, lesion_plots, overlays
@@ -26,14 +23,14 @@ from ChestCTMRML.overlays import Overlay
 from ChestCTMRML.segmentations import EditedSegmentsError, edited_segments, match_segments
 from ChestCTMRML.volumes import voxels
 from ChestCTSlicer import dependencies, lesion_results, sample_data
-from ChestCTSlicer.job import Job, JobState
+from ChestCTSlicer.job import Job
 from ChestCTSlicer.lesion_results import ResultTable
-from ChestCTSlicer.lesion_work import LESION_OPACITY_3D, LesionNodes, LesionRequest, lesion_work
+from ChestCTSlicer.lesion_work import LESION_OPACITY_3D, LesionRequest, lesion_work
 from ChestCTSlicer.measure_service import MeasureService
-from ChestCTSlicer.runner import TICK_MS, JobRunner
+from ChestCTSlicer.runner import TICK_MS
+from ChestCTSlicer.work_logic import WorkLogic
+from ChestCTSlicer.work_widget import WorkWidget
 
-PERCENT = 100
-ROW_HEIGHT = 24  # pixels
 DEBOUNCE_MS = 300  # after the last change, before measuring: a stroke of the brush is many changes
 UNDO_STATES = 20
 BEHIND_SHELL_OPACITY_3D = 0.2  # the lesion part that the shell marks lies in the same place and must show
@@ -130,79 +127,57 @@ class LesionSegParameterNode:
     plot: ShownPlot = ShownPlot.periphery
 
 
-class LesionSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
+class LesionSegWidget(WorkWidget):
     """The module's panel."""
 
     def __init__(self, parent=None):
-        ScriptedLoadableModuleWidget.__init__(self, parent)
-        VTKObservationMixin.__init__(self)
-        self.logic = None
-        self.runner = None
-        self._parameterNode = None
-        self._guiTag = None
-        self._entered = False
+        WorkWidget.__init__(self, parent, _("Lesion Seg"), _("Segment the lesions."))
         self._watched = None
         self._changed = False
         self._drawn = None
         self._methods = []
         self._sorting = (0, False)
 
-    def setup(self):
-        """Build the panel."""
-        ScriptedLoadableModuleWidget.setup(self)
-        uiWidget = slicer.util.loadUI(self.resourcePath("UI/LesionSeg.ui"))
-        self.layout.addWidget(uiWidget)
-        self.ui = slicer.util.childWidgetVariables(uiWidget)
-        uiWidget.setMRMLScene(slicer.mrmlScene)
-        self.logic = LesionSegLogic(self.onMeasured, self.onMeasuringFailed)
-        self.runner = JobRunner(self.showProgress, self.onEnded)
-        self._poll = self._timer(TICK_MS, self.onPoll)
-        self._settled = self._timer(DEBOUNCE_MS, self.onSettled)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndClose)
+    def makeLogic(self):
+        """The module's logic."""
+        return LesionSegLogic(self.onMeasured, self.onMeasuringFailed)
+
+    def prepare(self):
+        """Connect the module's own widgets."""
+        self._poll = self.makeTimer(TICK_MS, self.onPoll)
+        self._settled = self.makeTimer(DEBOUNCE_MS, self.onSettled)
         self._methods = self.logic.methods()
         for _method, title, _card in self._methods:
             self.ui.methodComboBox.addItem(title)
         self.ui.methodComboBox.currentIndexChanged.connect(self.onMethodChosen)
-        self.ui.applyButton.clicked.connect(self.onApply)
-        self.ui.cancelButton.clicked.connect(self.onCancel)
-        self.ui.reviewButton.clicked.connect(self.onReview)
         self.ui.resultTable.clicked.connect(self.onCellClicked)
+        self.prepareTable(self.ui.resultTable)
         header = self.ui.resultTable.horizontalHeader()
         header.sectionsClickable = True
         header.sectionClicked.connect(self.onHeadingClicked)
-        header.stretchLastSection = True
-        self.ui.resultTable.verticalHeader().visible = False
-        self.ui.resultTable.verticalHeader().defaultSectionSize = ROW_HEIGHT
-        self.ui.progressBar.visible = False
         self.ui.segmentEditor.setSegmentationNodeSelectorVisible(False)
         self.ui.segmentEditor.setSourceVolumeNodeSelectorVisible(False)
         self.ui.segmentEditor.setMaximumNumberOfUndoStates(UNDO_STATES)
         self.ui.segmentEditor.setEffectNameOrder(list(EFFECTS))
         self.ui.segmentEditor.unorderedEffectsVisible = False
-        self.initializeParameterNode()
 
     def cleanup(self):
         """Slicer closes, or the module is reloaded."""
         self._poll.stop()
         self._settled.stop()
-        self.runner.close()
         self.logic.close()
         self.ui.segmentEditor.removeViewObservations()
-        self.setParameterNode(None)
-        self.removeObservers()
+        WorkWidget.cleanup(self)
 
     def enter(self):
         """The user comes to the module."""
-        self._entered = True
-        self.initializeParameterNode()
+        WorkWidget.enter(self)
         self.ui.segmentEditor.setupViewObservations()
         self.ui.segmentEditor.installKeyboardShortcuts()
 
     def exit(self):
         """The user goes to another module; a run goes on."""
-        self._entered = False
+        WorkWidget.exit(self)
         self.ui.segmentEditor.setActiveEffect(None)
         self.ui.segmentEditor.uninstallKeyboardShortcuts()
         self.ui.segmentEditor.removeViewObservations()
@@ -211,54 +186,36 @@ class LesionSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """The nodes are about to go: so must everything that would fill them."""
         self._changed = False
         self._settled.stop()
-        self.runner.close()
         self.logic.close()
-        self.setParameterNode(None)
-        self.ui.resultTable.setMRMLTableNode(None)
-        self.showIdle(_("The scene was closed."))
+        WorkWidget.onSceneStartClose(self, caller, event)
 
     def onSliceMoved(self, caller=None, event=None):
         """The axial view shows another slice."""
         if self._parameterNode is not None and self.logic.measured is not None:
             self.logic.followSlice(self._parameterNode)
 
-    def onSceneEndClose(self, caller, event):
-        """A new scene is there."""
-        if self._entered:
-            self.initializeParameterNode()
-
     def initializeParameterNode(self):
-        """Take this scene's parameters, with its first volume as input where none is chosen."""
+        """Take this scene's parameters, its editor and its axial view."""
         self.ui.segmentEditor.setMRMLSegmentEditorNode(self.logic.editorNode())
         view = slicer.mrmlScene.GetSingletonNode("Red", "vtkMRMLSliceNode")
         if view is not None and not self.hasObserver(view, vtk.vtkCommand.ModifiedEvent, self.onSliceMoved):
             self.addObserver(view, vtk.vtkCommand.ModifiedEvent, self.onSliceMoved)
-        self.setParameterNode(self.logic.getParameterNode())
-        if self._parameterNode.inputVolume is None:
-            self._parameterNode.inputVolume = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLScalarVolumeNode")
+        WorkWidget.initializeParameterNode(self)
 
-    def setParameterNode(self, parameterNode):
-        """Show other parameters, or none."""
-        if self._parameterNode is not None:
-            self._parameterNode.disconnectGui(self._guiTag)
-            self.removeObserver(self._parameterNode.parameterNode, vtk.vtkCommand.ModifiedEvent, self.onModified)
+    def forget(self):
+        """Let go of all nodes."""
         self.watch(None)
-        self._parameterNode = parameterNode
-        if parameterNode is not None:
-            if parameterNode.method not in [method for method, _title, _card in self._methods]:
-                parameterNode.method = self.logic.defaultMethod()
-            self._guiTag = parameterNode.connectGui(self.ui)
-            self.addObserver(parameterNode.parameterNode, vtk.vtkCommand.ModifiedEvent, self.onModified)
-            self.onModified()
+        self.ui.resultTable.setMRMLTableNode(None)
 
-    def onModified(self, caller=None, event=None):
+    def adopt(self, parameterNode):
+        """Choose a method that there is."""
+        if parameterNode.method not in [method for method, _title, _card in self._methods]:
+            parameterNode.method = self.logic.defaultMethod()
+
+    def showParameters(self):
         """A parameter changed."""
         parameters = self._parameterNode
         volume = parameters.inputVolume
-        self.ui.applyButton.enabled = volume is not None and not self.runner.busy
-        self.ui.applyButton.toolTip = (
-            _("Segment the lesions.") if volume is not None else _("Choose a CT volume first.")
-        )
         index = [method for method, _title, _card in self._methods].index(parameters.method)
         self.ui.methodComboBox.currentIndex = index
         self.ui.modelCardLabel.text = self._methods[index][2]
@@ -351,65 +308,21 @@ class LesionSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if self._parameterNode is not None and 0 <= index < len(self._methods):
             self._parameterNode.method = self._methods[index][0]
 
-    def onApply(self):
-        """Check, ask what must be asked, and start."""
-        parameters = self._parameterNode
-        try:
-            dependencies.ensure(dependencies.ENGINE, "Lesion Seg")
-            if parameters.method != HU_BANDS:
-                dependencies.ensure_torch("Lesion Seg")
-                dependencies.ensure(dependencies.LEARNING, "Lesion Seg")
-            job = self.logic.makeJob(parameters)
-        except EditedSegmentsError as error:
-            question = _("{problem}\n\nReplace these edits by the new result?").format(problem=error.problem)
-            if not slicer.util.confirmYesNoDisplay(question, windowTitle=_("Lesion Seg")):
-                self.showIdle(_("Nothing was changed: your edits are kept."))
-                return
-            job = self.logic.makeJob(parameters, overwriteEdited=True)
-        except ChestCTError as error:
-            self.showError(error.problem, error.remedy)
-            return
-        self.runner.start(job)
-        self.ui.progressBar.visible = True
-        self.ui.applyButton.enabled = False
-        self.ui.cancelButton.enabled = True
+    def ensureDependencies(self):
+        """What the engine needs, and networks where one is chosen."""
+        dependencies.ensure(dependencies.ENGINE, self.title)
+        if self._parameterNode.method != HU_BANDS:
+            dependencies.ensure_torch(self.title)
+            dependencies.ensure(dependencies.LEARNING, self.title)
 
-    def onCancel(self):
-        """Stop the run."""
-        self.ui.cancelButton.enabled = False
-        self.runner.cancel()
-
-    def showProgress(self, fraction, step):
-        """The run got further."""
-        self.ui.progressBar.value = int(PERCENT * fraction)
-        self.ui.statusLabel.text = step
-
-    def onEnded(self, job):
-        """The run is over."""
-        if job.state == JobState.done:
-            nodes = job.work.result[0]
-            self.logic.close()  # it measured against other lungs
-            self._parameterNode.lungs = nodes.lungs
-            self._parameterNode.lesions = nodes.lesions
-            self.showIdle(_("Done: lesions by {method}.").format(method=job.results.get("method", "?")))
-            self.logic.showCase(self._parameterNode, nodes)
-            self.measureSoon()
-        elif job.state == JobState.cancelled:
-            self.showIdle(_("Cancelled; nothing was changed."))
-        else:
-            self.showError(job.failure.problem, job.failure.remedy, job.failure.details)
-
-    def showIdle(self, text):
-        """No run is under way."""
-        self.ui.progressBar.visible = False
-        self.ui.cancelButton.enabled = False
-        self.ui.statusLabel.text = text
-        self.ui.applyButton.enabled = self._parameterNode is not None and self._parameterNode.inputVolume is not None
-
-    def showError(self, problem, remedy, details=""):
-        """Tell the user what went wrong and what to do."""
-        self.showIdle(_("Failed: {problem}").format(problem=problem))
-        slicer.util.errorDisplay(f"{problem}\n\n{remedy}".strip(), windowTitle=_("Lesion Seg"), detailedText=details)
+    def onDone(self, job):
+        """Show and measure the new lesions."""
+        nodes = self.logic.nodesOf(job)
+        self.logic.close()  # it measured against other lungs
+        self.logic.take(self._parameterNode, nodes)
+        self.showIdle(_("Done: lesions by {method}.").format(method=job.results.get("method", "?")))
+        self.logic.showCase(self._parameterNode, nodes)
+        self.measureSoon()
 
     def showTable(self):
         """Show the chosen table, or none yet."""
@@ -435,22 +348,17 @@ class LesionSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Three planes, 3D, table and plot."""
         self.logic.setLayout(self._parameterNode)
 
-    @staticmethod
-    def _timer(interval, slot):
-        timer = qt.QTimer()
-        timer.interval = interval
-        timer.timeout.connect(slot)
-        return timer
 
-
-class LesionSegLogic(ScriptedLoadableModuleLogic):
+class LesionSegLogic(WorkLogic):
     """What the module does; usable without its panel.
 
     ``measured`` holds the latest measures, ``ratio`` the peripheral lesion ratio at the current thickness.
     """
 
+    parameterType = LesionSegParameterNode
+
     def __init__(self, onMeasured=None, onFailed=None):
-        ScriptedLoadableModuleLogic.__init__(self)
+        WorkLogic.__init__(self)
         self.measured = None
         self.ratio = None
         self._onMeasured = onMeasured or (lambda measured: None)
@@ -461,10 +369,6 @@ class LesionSegLogic(ScriptedLoadableModuleLogic):
         self._thickness = None
         self._parameters = None
         self._marked = None
-
-    def getParameterNode(self):
-        """The typed parameters of the current scene; each call makes a new wrapper, so keep it."""
-        return LesionSegParameterNode(super().getParameterNode())
 
     def editorNode(self):
         """The module's own node of the segment editor; one a scene."""
@@ -494,12 +398,7 @@ class LesionSegLogic(ScriptedLoadableModuleLogic):
         )
 
     def makeJob(self, parameters, overwriteEdited=False):
-        """Return a job that segments the parameters' input volume.
-
-        Raises:
-            InputError: There is no input, or it cannot be used.
-            EditedSegmentsError: The output was edited by hand and ``overwriteEdited`` is false.
-        """
+        """Return a job that segments the parameters' input volume."""
         voxels(parameters.inputVolume)
         if not overwriteEdited and (edited := edited_segments(parameters.lesions, LESION_LABELS)):
             raise EditedSegmentsError(edited)
@@ -510,20 +409,9 @@ class LesionSegLogic(ScriptedLoadableModuleLogic):
         )
         return Job(lesion_work(slicer.mrmlScene, parameters.inputVolume, parameters.lungs, parameters.lesions, request))
 
-    def process(self, parameters, overwriteEdited=False, timeoutSeconds=3600.0):
-        """Segment without an event loop.
-
-        Returns:
-            The result's nodes; the parameters' lungs and lesions are set.
-
-        Raises:
-            ChestCTError: It failed.
-        """
-        job = self.makeJob(parameters, overwriteEdited)
-        job.run_to_end(timeoutSeconds)
-        nodes: LesionNodes = job.work.result[0]
+    def take(self, parameters, nodes):
+        """Set the outputs to a result."""
         parameters.lungs, parameters.lesions = nodes.lungs, nodes.lesions
-        return nodes
 
     def measure(self, parameters):
         """Ask for measures of the lesions as they are now; returns whether it could."""
@@ -645,16 +533,9 @@ class LesionSegLogic(ScriptedLoadableModuleLogic):
 
     def setLayout(self, parameters, center=None):
         """Switch to the review layout with the result in its views."""
-        manager = slicer.app.layoutManager()
-        if manager is None:  # no main window
-            return
-        layouts.register_layouts(manager.layoutLogic().GetLayoutNode())
-        manager.setLayout(layouts.REVIEW_LAYOUT)
-        volume = parameters.inputVolume
-        if volume is not None:
+        if self.showLayout(layouts.REVIEW_LAYOUT) and parameters.inputVolume is not None:
             self.draw(parameters)
-            # the views get their new sizes when the event loop runs
-            qt.QTimer.singleShot(0, lambda: displays.set_views(slicer.mrmlScene, volume, center))
+            self.aimViewsSoon(parameters.inputVolume, center)
 
 
 class LesionSegTest(ScriptedLoadableModuleTest):

@@ -10,7 +10,14 @@ from PySide6 import QtCore, QtGui, QtUiTools, QtWidgets
 from shibokensupport import feature
 
 TRUE_PROPERTY = 0x02  # PySide6's feature that turns getters and setters into attributes
-PYTHONQT_MODULES = ("LungRefine", "LesionSeg", "COVIDMTL", "ChestCTSlicer.runner")
+PYTHONQT_MODULES = (
+    "LungRefine",
+    "LesionSeg",
+    "COVIDMTL",
+    "ChestCTSlicer.runner",
+    "ChestCTSlicer.work_logic",
+    "ChestCTSlicer.work_widget",
+)
 """Modules written for PythonQt; everything else in the process keeps PySide6's own manner."""
 
 

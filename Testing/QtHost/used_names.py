@@ -48,14 +48,16 @@ def api_folder() -> Path:
 def used_names() -> dict[str, list[str]]:
     """Names by class or Python module, over all module files and ``.ui`` files."""
     found: Names = defaultdict(set)
+    all_widgets: dict[str, str] = {}  # the modules' common base uses what every ``.ui`` file has
     for module in MODULES:
         ui = REPOSITORY / module / "Resources" / "UI" / f"{module}.ui"
         widgets = _ui_names(ui, found) if ui.is_file() else {}
+        all_widgets.update(widgets)
         source = REPOSITORY / module / f"{module}.py"
         if source.is_file():
             _python_names(source, widgets, found)
     for source in sorted(SHARED.glob("*.py")):
-        _python_names(source, {}, found)
+        _python_names(source, all_widgets, found)
     return {key: sorted(values) for key, values in sorted(found.items())}
 
 
@@ -81,7 +83,7 @@ def _ui_names(path: Path, found: Names) -> dict[str, str]:
 class _Reader(ast.NodeVisitor):
     def __init__(self, widgets: dict[str, str], found: Names) -> None:
         self.widgets, self.found = widgets, found
-        self.kinds: dict[str, str] = {}  # class of "self.x" and of loop variables
+        self.kinds: dict[str, str] = {}  # class of "self.x", of loop variables and of annotated arguments
 
     def visit_Assign(self, node: ast.Assign) -> None:
         if isinstance(node.value, ast.Call):
@@ -89,6 +91,14 @@ class _Reader(ast.NodeVisitor):
             for target in node.targets:
                 if made.startswith(("qt.", "ctk.", "slicer.q")):
                     self.kinds[_dotted(target)] = made.partition(".")[2]
+                elif self._kind(node.value):
+                    self.kinds[_dotted(target)] = self._kind(node.value)
+        self.generic_visit(node)
+
+    def visit_arg(self, node: ast.arg) -> None:
+        annotation = _dotted(node.annotation) if node.annotation is not None else ""
+        if annotation.startswith(("qt.", "ctk.", "slicer.q")):
+            self.kinds[node.arg] = annotation.partition(".")[2]
         self.generic_visit(node)
 
     def visit_For(self, node: ast.For) -> None:
