@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from ChestCTLib.case_report import CaseReport, Picture, Section
 from ChestCTLib.errors import CancelledError, ChestCTError
-from ChestCTLib.grid import CanonicalView, canonical
+from ChestCTLib.grid import canonical
 from ChestCTLib.manifest import make_manifest, volume_sha256
 from ChestCTLib.models import ModelCard, find_model
 from ChestCTLib.progress import CancelCheck, Progress, never_cancelled, no_progress, part, raise_if_cancelled
@@ -46,7 +46,7 @@ LESION_COLORS = "ground glass filled in yellow, consolidation in red"
 
 @dataclass
 class _Draft:
-    """A case while it is being made: what the parts add to."""
+    """A case while it is being made: what the parts add to. Scan, masks and maps lie on canonical axes."""
 
     volume: CTVolume
     settings: CaseSettings
@@ -86,7 +86,9 @@ def run_case(
         ChestCTError: Lungs or lesions could not be segmented.
     """
     settings = settings or CaseSettings()
-    draft = _Draft(volume, settings, warnings=list(volume.warnings))
+    view = canonical(volume)  # once: every part then finds the axes in order and copies nothing
+    scan = view.volume
+    draft = _Draft(scan, settings, warnings=list(volume.warnings))
     lung_settings = LungSettings(method=cast(Any, settings.lungs))
     lesion_settings = replace(LesionSettings(), device=settings.device)
     if settings.lesions is not None:
@@ -94,13 +96,13 @@ def run_case(
 
     progress(0.0, "Lungs")
     with draft.timed("lungs"):
-        lung_result = segment_lungs(volume, lung_settings, part(progress, 0.0, 0.2), cancelled)
+        lung_result = segment_lungs(scan, lung_settings, part(progress, 0.0, 0.2), cancelled)
     draft.warnings += lung_result.warnings
     raise_if_cancelled(cancelled)
 
     progress(0.2, "Lesions")
     with draft.timed("lesions"):
-        lesion_result = segment_lesions(volume, lung_result.lungs, lesion_settings, part(progress, 0.2, 0.4), cancelled)
+        lesion_result = segment_lesions(scan, lung_result.lungs, lesion_settings, part(progress, 0.2, 0.4), cancelled)
     draft.warnings += lesion_result.warnings
     if lesion_result.model_card_id:
         draft.models.append(find_model(lesion_result.model_card_id))
@@ -109,11 +111,11 @@ def run_case(
     progress(0.4, "Measures and pictures")
     lungs, lesions = lung_result.lungs, lesion_result.lesions
     with draft.timed("measures"):
-        measured = measure_lesions(volume, lungs, lesions, cancelled=cancelled)
+        measured = measure_lesions(scan, lungs, lesions, cancelled=cancelled)
     with draft.timed("pictures"):
-        draft.sections.append(_overview_section(canonical(volume), lungs, lesions))
-        draft.sections.append(lung_section(volume, lung_result))
-        draft.sections.append(lesion_section(volume, lungs, lesions, measured, _lesion_source(lesion_result)))
+        draft.sections.append(_overview_section(scan, lungs, lesions))
+        draft.sections.append(lung_section(scan, lung_result))
+        draft.sections.append(lesion_section(scan, lungs, lesions, measured, _lesion_source(lesion_result)))
 
     for name, title, start, stop, make in _OPTIONAL_PARTS:
         raise_if_cancelled(cancelled)
@@ -134,7 +136,15 @@ def run_case(
         ),
     )
     progress(1.0, "Done")
-    return Case(volume, lungs, lung_result.airway, lesions, report, draft.maps, draft.texts)
+    return Case(
+        volume,
+        view.restore(lungs),
+        view.restore(lung_result.airway),
+        view.restore(lesions),
+        report,
+        {name: view.restore(values) for name, values in draft.maps.items()},
+        draft.texts,
+    )
 
 
 def _attempt(
@@ -210,9 +220,8 @@ _OPTIONAL_PARTS: tuple[tuple[Part, str, float, float, _MakeSection], ...] = (
 )
 
 
-def _overview_section(view: CanonicalView, lungs: npt.NDArray[np.uint8], lesions: npt.NDArray[np.uint8]) -> Section:
-    hu, spacing = view.volume.hu, view.volume.spacing_mm
-    lungs, lesions = view.apply(lungs), view.apply(lesions)
+def _overview_section(scan: CTVolume, lungs: Mask, lesions: Mask) -> Section:
+    hu, spacing = scan.hu, scan.spacing_mm
     colors = f"{OUTLINE_COLORS}; {LESION_COLORS}. The patient's right is on the left."
     pictures = [
         Picture("planes", "Three planes through the largest lesion", colors, three_planes(hu, spacing, lungs, lesions)),

@@ -34,6 +34,11 @@ class CanonicalView:
     order: tuple[int, int, int]
     flips: tuple[bool, bool, bool]
 
+    @property
+    def is_identity(self) -> bool:
+        """Whether the original's axes are canonical already; arrays then come back as they are, not copied."""
+        return self.order == (0, 1, 2) and not any(self.flips)
+
     def apply(self, array: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
         """Bring an array ``[z, y, x]`` from the original grid to the canonical one."""
         return np.ascontiguousarray(np.transpose(array, self.order)[self._slices()])
@@ -53,12 +58,13 @@ def canonical(volume: CTVolume) -> CanonicalView:
         volume: Any orientation; an oblique one keeps its obliqueness, only whole axes are exchanged.
 
     Returns:
-        The canonical view with the way back.
+        The canonical view with the way back. A volume that is canonical already is the view's own, without a copy.
     """
     order, flips, affine = canonical_axes(volume.ijk_to_lps, volume.shape)
     view = CanonicalView(volume, order, flips)
-    turned = CTVolume(view.apply(volume.hu), affine, volume.warnings)
-    return CanonicalView(turned, order, flips)
+    if view.is_identity:
+        return view
+    return CanonicalView(volume.turned(view.apply(volume.hu), affine), order, flips)
 
 
 def canonical_axes(

@@ -63,6 +63,8 @@ def make_manifest(
             "sha256": volume_sha256(volume),
             "shape_zyx": list(volume.shape),
             "spacing_zyx_mm": [round(s, 5) for s in volume.spacing_mm],
+            "kernel": volume.acquisition.kernel,
+            "slice_thickness_mm": volume.acquisition.slice_thickness_mm,
         },
         "settings": plain(settings),
         "seed": seed,

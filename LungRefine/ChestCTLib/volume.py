@@ -17,6 +17,20 @@ AFFINE_TOLERANCE = 1e-3  # how far the axes may be from orthonormal, relative; D
 
 
 @dataclass(frozen=True)
+class Acquisition:
+    """How a scan was made, as far as its file says: what comparisons of two scans must not mix.
+
+    Attributes:
+        kernel: Reconstruction (convolution) kernel as the scanner names it; "" where the file does not say.
+        slice_thickness_mm: Nominal thickness of a slice, mm, which may differ from the slices' distance; None where
+            the file does not say.
+    """
+
+    kernel: str = ""
+    slice_thickness_mm: float | None = None
+
+
+@dataclass(frozen=True)
 class CTVolume:
     """Hounsfield units on a regular grid.
 
@@ -27,6 +41,7 @@ class CTVolume:
         hu: ``int16`` array ``[z, y, x]`` in Hounsfield units, read-only.
         ijk_to_lps: 4x4 float64 affine; maps voxel indices (i along x, j along y, k along z) to LPS millimetres.
         warnings: What is unusual about the input but sound to process; ends up in the report.
+        acquisition: How the scan was made.
 
     Raises:
         NotAChestCTError: The array, its geometry or its content cannot be a chest CT volume.
@@ -35,6 +50,7 @@ class CTVolume:
     hu: npt.NDArray[np.int16]
     ijk_to_lps: npt.NDArray[np.float64]
     warnings: tuple[str, ...] = field(default=())
+    acquisition: Acquisition = field(default=Acquisition())
 
     def __post_init__(self) -> None:
         hu = np.asarray(self.hu)
@@ -61,6 +77,23 @@ class CTVolume:
         object.__setattr__(self, "warnings", tuple(self.warnings))
         self._check_geometry()
         require_chest(hu, affine)
+
+    def turned(self, hu: npt.NDArray[np.int16], ijk_to_lps: npt.NDArray[np.float64]) -> CTVolume:
+        """The same voxels along exchanged or reversed axes.
+
+        Nothing is checked again: what made this volume valid does not depend on the order of its axes.
+
+        Args:
+            hu: This volume's voxels, flipped and permuted.
+            ijk_to_lps: The affine that leaves every voxel where it is.
+        """
+        made = object.__new__(CTVolume)
+        for array in (hu := hu.view(), ijk_to_lps := ijk_to_lps.copy()):
+            array.flags.writeable = False
+        values = {"hu": hu, "ijk_to_lps": ijk_to_lps, "warnings": self.warnings, "acquisition": self.acquisition}
+        for name, value in values.items():
+            object.__setattr__(made, name, value)
+        return made
 
     def _check_geometry(self) -> None:
         spacing = self.spacing_mm

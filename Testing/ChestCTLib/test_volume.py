@@ -12,7 +12,7 @@ from ChestCTLib.content import cut_off_lungs, look_at
 from ChestCTLib.errors import NotAChestCTError
 from ChestCTLib.grid import canonical
 from ChestCTLib.phantom import PhantomSettings, make_phantom
-from ChestCTLib.volume import CTVolume
+from ChestCTLib.volume import Acquisition, CTVolume
 
 
 def test_arrays_are_read_only_int16(chest: CTVolume) -> None:
@@ -90,3 +90,21 @@ def test_lungs_cut_by_the_scans_end_are_told(chest: CTVolume) -> None:
     lower = cut_off_lungs(chest.hu[:half], chest.ijk_to_lps)
     upper = cut_off_lungs(chest.hu[half:], chest.ijk_to_lps)
     assert [("upper" in w, "lower" in w) for w in (*lower, *upper)] == [(True, False), (False, True)]
+
+
+def test_turning_a_volume_neither_checks_it_again_nor_loses_how_it_was_made(
+    chest: CTVolume, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    affine = chest.ijk_to_lps @ np.diag([1.0, 1.0, -1.0, 1.0])
+    affine[:3, 3] = (chest.ijk_to_lps @ [0.0, 0.0, len(chest.hu) - 1.0, 1.0])[:3]
+    turned = CTVolume(chest.hu[::-1], affine, ("odd",), Acquisition("B70f", 1.25))
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("the content was looked at again")
+
+    monkeypatch.setattr("ChestCTLib.volume.require_chest", refuse)
+    straight = canonical(turned).volume
+    assert np.array_equal(straight.hu, chest.hu) and np.allclose(straight.ijk_to_lps, chest.ijk_to_lps)
+    assert (straight.warnings, straight.acquisition) == (("odd",), Acquisition("B70f", 1.25))
+    assert not straight.hu.flags.writeable and not straight.ijk_to_lps.flags.writeable
+    assert canonical(straight).volume is straight  # in order already: nothing is copied

@@ -31,7 +31,7 @@ from ChestCTLib.io.dicom_stack import (
 from ChestCTLib.io.hounsfield import clean_hounsfield, padding_to_air
 from ChestCTLib.io.images import quiet_itk
 from ChestCTLib.progress import CancelCheck, Progress, never_cancelled, no_progress, part, raise_if_cancelled
-from ChestCTLib.volume import MIN_SLICES, CTVolume
+from ChestCTLib.volume import MIN_SLICES, Acquisition, CTVolume
 
 MAX_DECODERS = 4  # threads; decoding is bound by memory beyond that
 MAX_CANDIDATES = 4  # series tried, the largest first, until one shows a chest
@@ -198,7 +198,9 @@ def _build(stack: Stack, warnings: list[str], progress: Progress, cancelled: Can
     affine[:3, 1] = stack.column * first.spacing[0]
     affine[:3, 2] = stack.normal * grid.step
     affine[:3, 3] = stack.origin + moved[0] * stack.row + moved[1] * stack.column
-    return CTVolume(hu, affine, tuple(warnings))
+    thicknesses = {round(header.thickness, 4) for header in stack.slices if header.thickness}
+    thickness = thicknesses.pop() if len(thicknesses) == 1 else None
+    return CTVolume(hu, affine, tuple(warnings), Acquisition(first.kernel, thickness))
 
 
 def _straightened(
