@@ -1,11 +1,11 @@
-# `make demo` runs the main job, `make test` runs every check; each sets up what it needs by itself.
+# `make demo` runs the main job, `make test` runs every check, `make docs` builds the site; each sets up what it needs.
 PYTHON3 ?= python3
 VENV := .venv/bin
-PACKAGES := -p ChestCTLib -p LungRefineLib -p LesionSegLib -p COVIDMTLLib -p COVIDMTLApp -p ChestCTMRML -p ChestCTSlicer
+PACKAGES := -p ChestCTLib -p LungRefineLib -p LesionSegLib -p COVIDMTLLib -p COVIDMTLApp -p ChestCTMRML -p ChestCTJobs -p ChestCTSlicer
 OUT ?= out/demo
 JOBS ?= 2
 
-.PHONY: demo test lint gui clean
+.PHONY: demo test lint gui docs clean
 
 demo:
 	@$(PYTHON3) tools/set_up.py demo
@@ -25,5 +25,12 @@ gui:
 	@$(PYTHON3) tools/set_up.py test
 	@PYTHONPATH=Testing $(VENV)/python -m QtHost $(or $(MODULE),LungRefine)
 
+# The generated pages (commands, model cards) are written anew; the site lies in site/index.html.
+docs:
+	@$(PYTHON3) tools/set_up.py test
+	@$(VENV)/python tools/docs_pages.py
+	@NO_MKDOCS_2_WARNING=1 $(VENV)/mkdocs build --strict --quiet
+	@echo "Documentation: site/index.html"
+
 clean:
-	rm -rf .venv out
+	rm -rf .venv out site

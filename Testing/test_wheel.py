@@ -21,7 +21,7 @@ from ChestCTLib.reporting.html_view import report_html
 assert "Research software" in report_html(CaseReport("case"))
 for card in list_models():
     model_file(card)
-import COVIDMTLApp.cli, LungRefineLib, LesionSegLib, COVIDMTLLib, ChestCTMRML
+import COVIDMTLApp.cli, LungRefineLib, LesionSegLib, COVIDMTLLib, ChestCTMRML, ChestCTJobs
 """
 
 
@@ -40,7 +40,7 @@ def test_the_wheel_holds_package_data_and_no_slicer_module_or_test(wheel: Path) 
     tracked = subprocess.run(
         listing, cwd=REPOSITORY, capture_output=True, text=True, encoding="utf-8", check=True
     ).stdout
-    data = [n for n in tracked.splitlines() if n.split("/")[1].endswith(("Lib", "MRML", "App"))]
+    data = [n for n in tracked.splitlines() if n.split("/")[1].endswith(("Lib", "MRML", "Jobs", "App"))]
     missing = [n for n in data if n.split("/", 1)[1] not in names]
     assert data and not missing
     assert not [n for n in names if n.startswith(("Testing", "LungRefine.py", "LungRefine/"))]
@@ -57,7 +57,7 @@ def test_the_wheel_works_in_an_empty_environment(wheel: Path, tmp_path: Path) ->
     )  # fmt: skip
     subprocess.run([sys.executable, "-m", "pip", "-q", "--python", python, "install", "--no-deps", wheel], check=True)
     # The third-party libraries are lent from this environment; ours must come from the wheel alone.
-    ours = {"ChestCTLib", "ChestCTMRML", "LungRefineLib", "LesionSegLib", "COVIDMTLLib", "COVIDMTLApp"}
+    ours = {"ChestCTLib", "ChestCTMRML", "ChestCTJobs", "LungRefineLib", "LesionSegLib", "COVIDMTLLib", "COVIDMTLApp"}
     for entry in next(Path(p) for p in sys.path if p.endswith("site-packages")).iterdir():
         lent = entry.suffix != ".pth" and "slicer_covid_mtl" not in entry.name and entry.name not in ours
         if lent and not (site / entry.name).exists():

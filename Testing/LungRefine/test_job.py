@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from ChestCTJobs import job as job_module
+from ChestCTJobs.child import process_exists
+from ChestCTJobs.job import FOLDER_PREFIX, Job, JobState, Work
 from ChestCTLib.errors import ChestCTError, InputError
-from ChestCTSlicer import job as job_module
-from ChestCTSlicer.child import process_exists
-from ChestCTSlicer.job import FOLDER_PREFIX, Job, JobState, Work
 
 CANCEL_LIMIT_S = 1.0
 PHANTOM = ("phantom", "-o", "made", "--spacing", "8", "6", "6")
@@ -34,7 +34,7 @@ time.sleep(120)
 PROGRAM = '''
 """Stands for Slicer: runs a job and then does not come back."""
 import sys, time
-from ChestCTSlicer.job import Job, Work
+from ChestCTJobs.job import Job, Work
 job = Job(Work((tuple(sys.argv[1:]),), lambda f: iter(()), lambda f: iter(()), lambda: iter(())))
 job.start()
 while job.pid is None:
