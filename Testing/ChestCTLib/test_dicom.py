@@ -19,6 +19,7 @@ from ChestCTLib.errors import CancelledError, InputError
 from ChestCTLib.io import read_volume
 from ChestCTLib.io.dicom import read_dicom
 from ChestCTLib.io.dicom_stack import regular_grid, resample_slices, straighten
+from ChestCTLib.volume import Acquisition
 
 Exporter = Any  # conftest's
 
@@ -28,6 +29,15 @@ def test_the_grid_is_the_files_own(export: Exporter) -> None:
     np.testing.assert_allclose(volume.ijk_to_lps, export.chest.ijk_to_lps, atol=1e-3)
     np.testing.assert_array_equal(volume.hu, export.chest.hu)
     assert volume.warnings == ()
+    assert volume.acquisition == Acquisition("B40f", pytest.approx(volume.spacing_mm[0]))
+
+
+def test_slices_of_mixed_thickness_have_none(export: Exporter) -> None:
+    def thinner_at_the_top(dataset: Any, index: int) -> None:
+        dataset.SliceThickness = 1.25 if index > 10 else 2.5
+        del dataset.ConvolutionKernel
+
+    assert read_volume(export.series(thinner_at_the_top)).acquisition == Acquisition("", None)
 
 
 def test_feet_first_slices_keep_right_and_left(export: Exporter) -> None:

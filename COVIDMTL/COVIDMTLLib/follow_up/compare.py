@@ -23,7 +23,11 @@ from COVIDMTLLib.follow_up.time_point import TimePoint
 COMMON_MM = 2.0  # sampling of the space in which lesions are matched and drawn
 SLICE_RATIO = 1.25  # slice distances differing by more make volumes and small lesions hard to compare
 LUNG_CHANGE = 0.15  # share: more is another depth of breath, a cut-off lung or a failed mask
+THICKNESS_RATIO = 1.1  # nominal thicknesses differing by more are different protocols
 UNKNOWN_KERNEL = "The reconstruction kernel of at least one scan is not known, so kernels could not be compared."
+UNKNOWN_THICKNESS = (
+    "The nominal slice thickness of at least one scan is not known; only the distances of the slices were compared."
+)
 MIN_LUNG_DICE = 0.85  # after registration: below, the lungs' shapes differ too much to match lesions by place
 
 
@@ -170,7 +174,7 @@ def compare(
         lesions=tuple(lesions),
         motion=motion,
         warnings=tuple(_warnings(before, after, motion)),
-        notes=() if before.kernel and after.kernel else (UNKNOWN_KERNEL,),
+        notes=tuple(_not_compared(before, after)),
         lungs=resample_labels(fixed, fixed.lungs, grid) > 0,
         before=drawn[0],
         after=drawn[1],
@@ -204,6 +208,11 @@ def _regions(points: tuple[TimePoint, ...], zones: tuple[npt.NDArray[np.uint8], 
     return regions
 
 
+def _not_compared(before: TimePoint, after: TimePoint) -> list[str]:
+    notes = [] if before.kernel and after.kernel else [UNKNOWN_KERNEL]
+    return notes if before.slice_thickness_mm and after.slice_thickness_mm else [*notes, UNKNOWN_THICKNESS]
+
+
 def _warnings(before: TimePoint, after: TimePoint, motion: RigidMotion) -> list[str]:
     found = []
     slices = before.spacing_mm[0], after.spacing_mm[0]
@@ -211,6 +220,11 @@ def _warnings(before: TimePoint, after: TimePoint, motion: RigidMotion) -> list[
         found.append(
             f"The slice distances differ ({slices[0]:.2f} and {slices[1]:.2f} mm): thick slices blur small lesions, "
             "so a part of the change may come from the scans."
+        )
+    thick = before.slice_thickness_mm, after.slice_thickness_mm
+    if thick[0] and thick[1] and max(thick[0], thick[1]) > THICKNESS_RATIO * min(thick[0], thick[1]):
+        found.append(
+            f"The slice thicknesses differ ({thick[0]:.2f} and {thick[1]:.2f} mm): thicker slices hide small lesions."
         )
     kernels = before.kernel, after.kernel
     if all(kernels) and kernels[0] != kernels[1]:

@@ -50,7 +50,7 @@ def write_follow_up(
     """
     provenance = {
         "made": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "inputs": [{"sha256": p.input_sha256, "spacing_zyx_mm": [round(s, 5) for s in p.spacing_mm]} for p in points],
+        "inputs": [_input(point) for point in points],
         "settings": plain(settings),
         "versions": library_versions(),
     }
@@ -59,6 +59,16 @@ def write_follow_up(
     with atomic_folder(folder, replaces=earlier_views(folder)) as unfinished:
         write_views(report, unfinished, SUMMARY_KEYS)
     return report
+
+
+def _input(point: TimePoint) -> dict[str, Any]:
+    return {
+        "sha256": point.input_sha256,
+        "spacing_zyx_mm": [round(s, 5) for s in point.spacing_mm],
+        "kernel": point.kernel,
+        "slice_thickness_mm": point.slice_thickness_mm,
+        "lesion_method": point.lesion_method,
+    }
 
 
 def follow_up_section(found: FollowUp) -> Section:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ class TimePoint:
         kernel: Reconstruction kernel, "" where it is not known.
         lesion_method: What found the lesions, "" where it is not known.
         input_sha256: Of the scan, "" where it is not known.
+        slice_thickness_mm: Nominal thickness of the slices, mm, None where it is not known.
 
     Raises:
         InputError: The masks differ in shape, or there is no lung.
@@ -44,6 +45,7 @@ class TimePoint:
     kernel: str = ""
     lesion_method: str = ""
     input_sha256: str = ""
+    slice_thickness_mm: float | None = None
 
     def __post_init__(self) -> None:
         if self.lungs.shape != self.lesions.shape:
@@ -94,8 +96,8 @@ def read_time_point(folder: Path) -> TimePoint:
     lungs, lesions = _on_one_grid(lungs, lesions)
     lung_array = sitk.GetArrayFromImage(lungs)
     lung_array[lung_array > len(LUNG_LABELS)] = 0
-    manifest = _manifest(folder / MANIFEST_FILE)
-    return TimePoint(lung_array, sitk.GetArrayFromImage(lesions), _affine(lungs), **manifest)
+    point = TimePoint(lung_array, sitk.GetArrayFromImage(lesions), _affine(lungs))
+    return _with_manifest(point, folder / MANIFEST_FILE)
 
 
 def _read_mask(path: Path, labels: Sequence[Label]) -> sitk.Image:
@@ -142,10 +144,10 @@ def _affine(image: sitk.Image) -> npt.NDArray[np.float64]:
     return affine
 
 
-def _manifest(path: Path) -> dict[str, str]:
-    """What the manifest says about the scan; fields it lacks stay unknown."""
+def _with_manifest(point: TimePoint, path: Path) -> TimePoint:
+    """Add what the manifest says about the scan; fields it lacks stay unknown."""
     if not path.is_file():
-        return {}
+        return point
     try:
         values = json.loads(path.read_text("utf-8"))
     except ValueError as error:
@@ -154,8 +156,15 @@ def _manifest(path: Path) -> dict[str, str]:
     models = sorted(
         model["id"] for model in values.get("models") or [] if str(model.get("id", "")).startswith("lesion")
     )
-    return {
-        "kernel": str(scan.get("kernel") or ""),
-        "lesion_method": ", ".join(models) or str(settings.get("lesions") or ""),
-        "input_sha256": str(scan.get("sha256") or ""),
-    }
+    thickness = scan.get("slice_thickness_mm")
+    return replace(
+        point,
+        kernel=str(scan.get("kernel") or ""),
+        lesion_method=", ".join(models) or _lesion_method(settings.get("lesions")),
+        input_sha256=str(scan.get("sha256") or ""),
+        slice_thickness_mm=float(thickness) if isinstance(thickness, int | float) else None,
+    )
+
+
+def _lesion_method(settings: Any) -> str:
+    return str(settings.get("method") or "") if isinstance(settings, dict) else str(settings or "")

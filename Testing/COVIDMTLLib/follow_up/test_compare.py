@@ -16,11 +16,14 @@ from ChestCTLib.errors import InputError
 from ChestCTLib.grid import canonical
 from ChestCTLib.io.labels import write_labels
 from ChestCTLib.labels import AIRWAY, LESION_LABELS, LUNG_LABELS
+from ChestCTLib.manifest import make_manifest, volume_sha256
 from ChestCTLib.phantom import Phantom, PhantomSettings, make_phantom
+from ChestCTLib.volume import Acquisition
 from ChestCTLib.zones import ZONES
 from COVIDMTLLib.follow_up import FollowUp, FollowUpSettings, TimePoint, compare, read_time_point
 from COVIDMTLLib.follow_up.lesions import follow, link, number_lesions
 from COVIDMTLLib.follow_up.section import SUMMARY_KEYS, follow_up_section, write_follow_up
+from LesionSegLib.settings import LesionSettings
 
 MIRROR = {"new": "resolved", "resolved": "new", "persisting": "persisting"}
 SECOND_SPACING = (3.0, 2.2, 2.2)  # z, y, x, mm: another grid than the first scan's
@@ -148,17 +151,23 @@ def test_the_same_scan_twice_shows_no_change(pair: Pair) -> None:
     found = compare(replace(pair.first, input_sha256="abc"), replace(pair.first, input_sha256="abc"))
     assert found.region("total").change_ml == 0
     assert {lesion.status for lesion in found.lesions} == {"persisting"}
-    assert "kernel" in found.notes[0]  # neither scan says its kernel
+    assert "kernel" in found.notes[0] and "thickness" in found.notes[1]  # neither scan says its own
     assert any("same scan" in text for text in found.warnings)
 
 
 def test_mixed_slices_kernels_methods_and_breath_are_warned_of(pair: Pair) -> None:
     thick = np.array(pair.first.ijk_to_lps)
     thick[2, 2] *= 1.6  # the same masks with thicker slices: also larger lungs
-    other = TimePoint(pair.first.lungs, pair.first.lesions, thick, kernel="B70f", lesion_method="hu-bands")
-    found = compare(replace(pair.first, kernel="B30f", lesion_method="network"), other)
+    other = TimePoint(pair.first.lungs, pair.first.lesions, thick, "B70f", "hu-bands", slice_thickness_mm=4.0)
+    found = compare(replace(pair.first, kernel="B30f", lesion_method="network", slice_thickness_mm=1.25), other)
     text = " ".join(found.warnings)
-    for expected in ("2.50 and 4.00 mm", "B30f and B70f", "network and hu-bands", "lung volumes differ"):
+    for expected in (
+        "2.50 and 4.00 mm",
+        "1.25 and 4.00 mm",
+        "B30f and B70f",
+        "network and hu-bands",
+        "lung volumes differ",
+    ):
         assert expected in text
     assert found.notes == ()
 
@@ -201,14 +210,16 @@ def test_a_case_folder_is_read_on_canonical_axes_even_when_a_mask_was_cropped(ph
     write_labels(flipped.lesions, flipped.volume, tmp_path / "whole.seg.nrrd", LESION_LABELS)
     image = sitk.ReadImage(str(tmp_path / "whole.seg.nrrd"))
     sitk.WriteImage(image[3:-4, 2:-1, 1:], str(tmp_path / "lesions.seg.nrrd"))
-    manifest = {"input": {"sha256": "f" * 64, "kernel": "B30f"}, "settings": {"lesions": "hu-bands"}, "models": []}
+    scan = replace(flipped.volume, acquisition=Acquisition("B30f", 5.0))
+    manifest = make_manifest(scan, {"lesions": LesionSettings(method="hu-bands")}, "cpu", seed=0)
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     point = read_time_point(tmp_path)
     view = canonical(flipped.volume)
     np.testing.assert_array_equal(point.lungs, view.apply(flipped.lungs))
     np.testing.assert_array_equal(point.lesions, view.apply(flipped.lesions))
     np.testing.assert_allclose(point.ijk_to_lps, view.volume.ijk_to_lps, atol=1e-3)
-    assert (point.kernel, point.lesion_method, point.input_sha256) == ("B30f", "hu-bands", "f" * 64)
+    assert (point.kernel, point.slice_thickness_mm, point.lesion_method) == ("B30f", 5.0, "hu-bands")
+    assert point.input_sha256 == volume_sha256(scan)
 
 
 def test_a_folder_without_masks_and_masks_of_another_grid_are_refused(phantom: Phantom, tmp_path: Path) -> None:
