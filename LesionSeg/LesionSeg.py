@@ -516,12 +516,14 @@ class LesionSegLogic(WorkLogic):
         volume = parameters.inputVolume
         if view is None or volume is None or self.measured is None or self._steps is not None:
             return
+        if self.measured.drawn is None:
+            return
         row = intensity_plane.row_of_slice_view(volume, view)
         if (volume, row) == self._marked:
             return
         self._marked = (volume, row)
         intensity_plane.mark_slice(slicer.mrmlScene, volume, row)
-        lesion_plots.set_intensity_profile(slicer.mrmlScene, volume, self.measured.plane, row)
+        lesion_plots.set_intensity_profile(slicer.mrmlScene, volume, self.measured.drawn.plane, row)
 
     def _tableOf(self, parameters):
         return find_owned(parameters.inputVolume, f"Lesions.Table.{parameters.table.value.value}")

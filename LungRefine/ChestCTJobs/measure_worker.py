@@ -1,8 +1,8 @@
 """Inside the measuring process: lungs and CT stay in memory, every new lesion mask is measured against them.
 
 Started by :class:`ChestCTJobs.measure_service.MeasureService` as ``python -m ChestCTJobs.measure_worker FOLDER``.
-Reads one request a line from its standard input and ends with it, so it never outlives the program that asked. What does
-not change with the lesions is prepared while nobody asks. Imports neither Qt nor Slicer.
+Reads one request a line from its standard input and ends with it, so it never outlives the program that asked. What
+does not change with the lesions is prepared while nobody asks. Imports neither Qt nor Slicer.
 """
 
 from __future__ import annotations

@@ -7,19 +7,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ChestCTLib.labels import CONSOLIDATION, GROUND_GLASS
 from ChestCTMRML import lesion_plots
 from ChestCTMRML.activation_overlay import set_activation
 from ChestCTMRML.geometry import ijk_to_local_ras
 from ChestCTMRML.intensity_plane import PlaneData, mark_slice, set_intensity_plane
 from ChestCTMRML.lesion_density import set_lesion_density
-from ChestCTMRML.lesion_surfaces import Grid, density_surfaces, shell_data
-from ChestCTMRML.peripheral_shell import set_shell
+from ChestCTMRML.lesion_surfaces import Grid, LesionShapes
+from ChestCTMRML.peripheral_shell import ShellData, set_shell
 
 if TYPE_CHECKING:
     from ChestCTLib.volume import CTVolume
 
-HISTOGRAM_EDGES_HU = np.arange(-1024, 201, 24, dtype=np.int32)  # air to contrast-filled vessel
 ACTIVATION_PREFIX = "cam_"  # how the pipeline names its class activation maps
 LabelArray = npt.NDArray[np.uint8]
 
@@ -38,23 +36,26 @@ def add_overlays(
         peripheral_mm: Thickness of the periphery.
     """
     from COVIDMTLLib.intensity_map.map import project
-    from LesionSegLib.measures import MeasureSettings, measure_lesions
+    from LesionSegLib.measures import LungFrame, MeasureSettings, measure_voxels
+    from LesionSegLib.measures.tissues import HISTOGRAM_EDGES_HU, tissue_shares
 
-    grid = Grid(volume.spacing_mm, ijk_to_local_ras(volume_node))
-    set_lesion_density(scene, volume_node, density_surfaces(volume.hu, lesions, grid))
-    set_shell(scene, volume_node, shell_data(lungs, lesions, grid), peripheral_mm)
+    shapes = LesionShapes(volume.hu, lungs, Grid(volume.spacing_mm, ijk_to_local_ras(volume_node)))
+    surfaces = shapes.surfaces(lesions)
+    set_lesion_density(scene, volume_node, surfaces)
+    set_shell(scene, volume_node, ShellData(shapes.depth_mm, shapes.to_ras, surfaces), peripheral_mm)
     projected = project(volume)
     plane = PlaneData(projected.shares, projected.settings.low_hu, projected.settings.high_hu)
     set_intensity_plane(scene, volume_node, plane)
     row = len(plane.shares) // 2
     mark_slice(scene, volume_node, row)
     lesion_plots.set_intensity_profile(scene, volume_node, plane, row)
-    measured = measure_lesions(volume, lungs, lesions, MeasureSettings(peripheral_mm=peripheral_mm))
+    frame = LungFrame(volume, lungs)
+    voxels = frame.lesion_voxels(lesions)
+    measured = measure_voxels(frame, voxels, MeasureSettings(peripheral_mm=peripheral_mm))
     lesion_plots.set_periphery_curve(scene, volume_node, measured.curve_mm, measured.curve_percent)
     lesion_plots.mark_periphery(scene, volume_node, peripheral_mm, measured.peripheral_percent)
-    lesion_plots.set_density_histogram(
-        scene, volume_node, HISTOGRAM_EDGES_HU.tolist(), *tissue_shares(volume.hu, lungs, lesions)
-    )
+    shares = tissue_shares(frame, voxels)
+    lesion_plots.set_density_histogram(scene, volume_node, HISTOGRAM_EDGES_HU.tolist(), *shares)
 
 
 def add_activations(scene: Any, volume_node: Any, maps: dict[str, npt.NDArray[np.floating[Any]]]) -> list[Any]:
@@ -66,27 +67,3 @@ def add_activations(scene: Any, volume_node: Any, maps: dict[str, npt.NDArray[np
         for key, values in maps.items()
         if key.startswith(ACTIVATION_PREFIX)
     ]
-
-
-def tissue_shares(
-    hu: npt.NDArray[np.int16], lungs: LabelArray, lesions: LabelArray
-) -> tuple[list[float], list[float], list[float]]:
-    """How lung without lesion, ground glass and consolidation are distributed over :data:`HISTOGRAM_EDGES_HU`.
-
-    Returns:
-        Share of each tissue's voxels in each bin, %; empty for a tissue that is not there. What lies beyond the edges
-        counts into the outer bins.
-    """
-    inside = lungs > 0
-    masks = (
-        inside & (lesions == 0),
-        inside & (lesions == GROUND_GLASS.value),
-        inside & (lesions == CONSOLIDATION.value),
-    )
-    low, high = int(HISTOGRAM_EDGES_HU[0]), int(HISTOGRAM_EDGES_HU[-1])
-    shares = []
-    for mask in masks:
-        values = np.clip(hu[mask], low, high)
-        counts = np.histogram(values, HISTOGRAM_EDGES_HU)[0]
-        shares.append((100.0 * counts / values.size).tolist() if values.size else [])
-    return shares[0], shares[1], shares[2]

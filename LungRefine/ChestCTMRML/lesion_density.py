@@ -6,10 +6,9 @@ from typing import Any
 
 from ChestCTMRML.color_scales import DENSITY, color_node, set_legend
 from ChestCTMRML.model_nodes import color_by, set_model
+from ChestCTMRML.surface_files import MEAN_HU
 
 ROLE = "Lesions.Density"
-MEAN_HU = "Mean density [HU]"
-"""Array of a lesion surface's points."""
 LOW_HU, HIGH_HU = -750.0, 50.0  # faint ground glass to solid tissue
 LEGEND_POSITION = (0.97, 0.6)
 
@@ -20,7 +19,7 @@ def set_lesion_density(scene: Any, volume_node: Any, surfaces: Any) -> Any:
     Args:
         scene: The ``vtkMRMLScene``.
         volume_node: The CT.
-        surfaces: From :func:`ChestCTMRML.lesion_surfaces.density_surfaces`.
+        surfaces: From :class:`ChestCTMRML.lesion_surfaces.LesionShapes`.
 
     Returns:
         The ``vtkMRMLModelNode``; a new one is hidden.

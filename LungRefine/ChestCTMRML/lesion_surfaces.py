@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,13 +14,14 @@ from scipy import ndimage
 from vtk.util import numpy_support
 
 from ChestCTLib.grid import canonical_axes, resample_to_shape
+from ChestCTLib.progress import CancelCheck, never_cancelled
 from ChestCTMRML.geometry import LPS_FROM_RAS, Matrix
-from ChestCTMRML.lesion_density import MEAN_HU
-from ChestCTMRML.peripheral_shell import DEPTH, ShellData
+from ChestCTMRML.surface_files import DEPTH, MEAN_HU
 from ChestCTMRML.surfaces import surface
 
 TOUCHING = np.ones((3, 3, 3), dtype=bool)  # 26-connectivity, as lesions are counted
 SMALLEST_ML = 0.1  # as in the lesion measures; a ball of 6 mm
+_Place = tuple[tuple[tuple[int, int], ...], int]  # a piece's box and checksum
 SHELL_SPACING_MM = (2.5, 1.5, 1.5)  # z, y, x; finer would not show at the size of a lung on a screen
 
 
@@ -35,53 +38,90 @@ class Grid:
     ijk_to_ras: Matrix
 
 
-def density_surfaces(hu: npt.NDArray[np.int16], lesions: npt.NDArray[np.uint8], grid: Grid) -> Any:
-    """Surfaces of all lesions, each point with its lesion's mean density.
+class LesionShapes:
+    """Surfaces of one case's lesions, mask after mask: a lesion that stays as it is keeps its surface.
+
+    Pieces below :data:`SMALLEST_ML` are no lesions of their own and get no surface.
 
     Args:
-        hu: ``[k, j, i]``.
-        lesions: Same grid; non-zero is lesion.
+        hu: int16 ``[k, j, i]``.
+        lungs: uint8 on the same grid; non-zero is lung.
         grid: Where the voxels lie.
 
-    Returns:
-        ``vtkPolyData`` with the point array :data:`MEAN_HU`; without points where there is no lesion.
+    Attributes:
+        depth_mm: float32 ``[k, j, i]``: distance to the lungs' border, measured in axial slices as the peripheral
+            lesion ratio does, negative outside; on a coarser grid.
+        to_ras: Indices of ``depth_mm`` to RAS millimetres.
     """
-    pieces, count = ndimage.label(lesions != 0, structure=TOUCHING)
-    smallest = SMALLEST_ML * 1000.0 / float(np.prod(grid.spacing_mm))
-    joined = vtk.vtkAppendPolyData()
-    for number, box in enumerate(ndimage.find_objects(pieces, count), start=1):
-        piece = pieces[box] == number
-        if piece.sum() < smallest:
-            continue
-        shifted = grid.ijk_to_ras.copy()
+
+    def __init__(self, hu: npt.NDArray[np.int16], lungs: npt.NDArray[np.uint8], grid: Grid) -> None:
+        self._hu, self._grid = hu, grid
+        self.depth_mm, self.to_ras = _depth_map(lungs, grid)
+        self._from_ras = np.linalg.inv(self.to_ras)
+        self._made: dict[_Place, Any] = {}
+
+    def surfaces(self, lesions: npt.NDArray[np.uint8], cancelled: CancelCheck = never_cancelled) -> Any | None:
+        """Surfaces of all lesions.
+
+        Args:
+            lesions: uint8 on the grid of the lungs; non-zero is lesion.
+            cancelled: Asked at every lesion.
+
+        Returns:
+            ``vtkPolyData`` with the point arrays :data:`MEAN_HU` and :data:`DEPTH`, without points where there is no
+            lesion; None when cancelled.
+        """
+        made: dict[_Place, Any] = {}
+        joined = vtk.vtkAppendPolyData()
+        for box, piece in self._pieces(lesions):
+            if cancelled():
+                self._made.update(made)
+                return None
+            place = (tuple((part.start, part.stop) for part in box), zlib.crc32(np.packbits(piece).tobytes()))
+            made[place] = self._made.get(place) or self._surface(box, piece)
+            joined.AddInputData(made[place])
+        self._made = made
+        if not made:
+            return vtk.vtkPolyData()
+        joined.Update()
+        return joined.GetOutput()
+
+    def _pieces(self, lesions: npt.NDArray[np.uint8]) -> Iterator[tuple[tuple[slice, ...], npt.NDArray[np.bool_]]]:
+        boxes = ndimage.find_objects((lesions != 0).view(np.uint8))
+        if not boxes:
+            return
+        labels, count = ndimage.label(lesions[boxes[0]], structure=TOUCHING)
+        smallest = SMALLEST_ML * 1000.0 / float(np.prod(self._grid.spacing_mm))
+        sizes = np.bincount(labels[labels > 0], minlength=count + 1)
+        for number, box in enumerate(ndimage.find_objects(labels, count), start=1):
+            if sizes[number] >= smallest:
+                whole = zip(box, boxes[0], strict=True)
+                yield (
+                    tuple(slice(part.start + outer.start, part.stop + outer.start) for part, outer in whole),
+                    labels[box] == number,
+                )
+
+    def _surface(self, box: tuple[slice, ...], piece: npt.NDArray[np.bool_]) -> Any:
+        shifted = self._grid.ijk_to_ras.copy()
         shifted[:3, 3] += shifted[:3, :3] @ [box[2].start, box[1].start, box[0].start]
-        part = surface(piece, grid.spacing_mm, shifted)
-        _add_points(part, MEAN_HU, np.full(part.GetNumberOfPoints(), hu[box][piece].mean()))
-        joined.AddInputData(part)
-    if not joined.GetNumberOfInputConnections(0):
-        return vtk.vtkPolyData()
-    joined.Update()
-    return joined.GetOutput()
+        part = surface(piece, self._grid.spacing_mm, shifted)
+        if part.GetNumberOfPoints():
+            points = numpy_support.vtk_to_numpy(part.GetPoints().GetData()).astype(float)
+            ijk = self._from_ras @ np.column_stack([points, np.ones(len(points))]).T
+            depth = ndimage.map_coordinates(self.depth_mm, ijk[2::-1], order=1, mode="nearest")
+            _add_points(part, DEPTH, depth)
+            _add_points(part, MEAN_HU, np.full(len(points), self._hu[box][piece].mean()))
+        return part
 
 
-def shell_data(lungs: npt.NDArray[np.uint8], lesions: npt.NDArray[np.uint8], grid: Grid) -> ShellData:
-    """Depth below the lungs' surface, measured in axial slices as the peripheral lesion ratio does.
-
-    Args:
-        lungs: ``[k, j, i]``; non-zero is lung.
-        lesions: Same grid; non-zero is lesion.
-        grid: Where the voxels lie.
-
-    Returns:
-        What :func:`ChestCTMRML.peripheral_shell.set_shell` needs; empty surfaces for empty masks.
-    """
+def _depth_map(lungs: npt.NDArray[np.uint8], grid: Grid) -> tuple[npt.NDArray[np.float32], Matrix]:
     order, flips, to_lps = canonical_axes(LPS_FROM_RAS @ grid.ijk_to_ras, lungs.shape)
     axes = tuple(slice(None, None, -1) if flip else slice(None) for flip in flips)
     inside = np.transpose(lungs != 0, order)[axes]
     z, y, x = (float(step) for step in np.linalg.norm(to_lps[:3, :3], axis=0)[::-1])
     box = ndimage.find_objects(inside.astype(np.uint8))
     if not box:
-        return ShellData(np.zeros((1, 1, 1), np.float32), np.eye(4), vtk.vtkPolyData())
+        return np.zeros((1, 1, 1), np.float32), np.eye(4)
     crop = np.pad(inside[box[0]].astype(np.float32), 1)
     wanted = [max(step, least) for step, least in zip((z, y, x), SHELL_SPACING_MM, strict=True)]
     shape = tuple(max(2, round(n * old / new)) for n, old, new in zip(crop.shape, (z, y, x), wanted, strict=True))
@@ -96,13 +136,7 @@ def shell_data(lungs: npt.NDArray[np.uint8], lesions: npt.NDArray[np.uint8], gri
         factor = scale[2 - axis]
         to_fine[axis, axis] = factor
         to_fine[axis, 3] = -0.5 * factor - 0.5 + first[2 - axis]
-    to_ras = LPS_FROM_RAS @ to_lps @ to_fine
-    shapes = surface(lesions != 0, grid.spacing_mm, grid.ijk_to_ras)
-    if shapes.GetNumberOfPoints():
-        points = numpy_support.vtk_to_numpy(shapes.GetPoints().GetData()).astype(float)
-        ijk = np.linalg.inv(to_ras) @ np.column_stack([points, np.ones(len(points))]).T
-        _add_points(shapes, DEPTH, ndimage.map_coordinates(depth, ijk[2::-1], order=1, mode="nearest"))
-    return ShellData(depth, to_ras, shapes)
+    return depth, LPS_FROM_RAS @ to_lps @ to_fine
 
 
 def _signed_depth(inside: npt.NDArray[np.bool_], steps: tuple[float, float]) -> npt.NDArray[np.float32]:

@@ -14,11 +14,11 @@ import vtk
 
 from ChestCTMRML.geometry import Matrix, matrix_from_array
 from ChestCTMRML.model_nodes import set_model
+from ChestCTMRML.surface_files import DEPTH
 from ChestCTMRML.volumes import image_from_array
 
 SHELL_ROLE = "Periphery.Shell"
 LESION_ROLE = "Periphery.Lesion"
-DEPTH = "Depth below the lungs' surface [mm]"
 SHELL_COLOR = (0.35, 0.75, 0.95)
 LESION_COLOR = (0.95, 0.20, 0.75)  # no class of lesion has it
 SHELL_OPACITY = 0.18

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,14 +15,13 @@ from vtk.util import numpy_support
 from ChestCTLib.errors import InputError
 from ChestCTLib.labels import Label
 from ChestCTMRML import terminology
-from ChestCTMRML.geometry import array_from_matrix, ijk_to_local_ras, local_to_world, matrix_from_array
+from ChestCTMRML.geometry import Matrix, array_from_matrix, ijk_to_local_ras, local_to_world, matrix_from_array
+from ChestCTMRML.label_prints import bounding_box, fingerprint, same
 
 LABELMAP = "Binary labelmap"
 SURFACE = "Closed surface"
 FINGERPRINT_TAG = "COVIDMTL.Fingerprint"
 """Segment tag with what the project wrote, by which a later edit by hand is noticed."""
-CORNER_TOLERANCE_MM = 0.01  # scenes are saved as text with about six decimals; a voxel is far larger
-
 GRID_TOLERANCE = 1e-3  # voxels; far below half a voxel, far above what text in a scene file rounds away
 
 LabelArray = npt.NDArray[np.uint8]
@@ -41,14 +38,6 @@ class EditedSegmentsError(InputError):
         listed = ", ".join(f"“{name}”" for name in names)
         super().__init__(f"Edited by hand since the last run: {listed}.", "Allow the overwriting, or keep both.")
         self.names = tuple(names)
-
-
-@dataclass(frozen=True)
-class _Placed:
-    """A segment's voxels in their bounding box, with the position of its first voxel in the segmentation's own RAS."""
-
-    voxels: npt.NDArray[np.bool_]
-    corner_mm: npt.NDArray[np.float64]
 
 
 def add_segmentation(scene: Any, volume_node: Any, name: str) -> Any:
@@ -225,9 +214,9 @@ def edited_segments(segmentation_node: Any, labels: Sequence[Label]) -> list[str
     edited = []
     for id_ in match_segments(segmentation_node, labels).values():
         segment = segmentation_node.GetSegmentation().GetSegment(id_)
-        placed = _placed(segment)
-        written = _tag(segment, FINGERPRINT_TAG)
-        if placed is not None and (not written or not _same(json.loads(written), _fingerprint(placed))):
+        present = _print(segment)
+        written = written_print(segment)
+        if present is not None and (not written or not same(json.loads(written), present)):
             edited.append(segment.GetName())
     return edited
 
@@ -255,13 +244,13 @@ def _set_segment(segmentation_node: Any, label: Label, image: Any, surface: Any)
         segment.SetTag(terminology.TAG, terminology.entry(label))
         id_ = segmentation.GenerateUniqueSegmentID(label.name.replace(" ", "-"))
         segmentation.AddSegment(segment, id_)
-    placed = _placed(segment)
-    segment.SetTag(FINGERPRINT_TAG, json.dumps(_fingerprint(placed)) if placed is not None else "")
+    written = _print(segment)
+    segment.SetTag(FINGERPRINT_TAG, json.dumps(written) if written is not None else "")
 
 
 def _labelmap(array: LabelArray, to_local_ras: npt.NDArray[np.float64]) -> Any:
     """One oriented image for all labels, cropped to where there are any."""
-    box = _bounding_box(array) or tuple(slice(0, 1) for _ in range(3))
+    box = bounding_box(array) or tuple(slice(0, 1) for _ in range(3))
     crop = np.ascontiguousarray(array[box])
     image = slicer.vtkOrientedImageData()
     (k, j, i) = ((part.start, part.stop - 1) for part in box)
@@ -271,49 +260,30 @@ def _labelmap(array: LabelArray, to_local_ras: npt.NDArray[np.float64]) -> Any:
     return image
 
 
-def _bounding_box(array: npt.NDArray[Any]) -> tuple[slice, ...] | None:
-    slices = np.flatnonzero(array.any(axis=(1, 2)))
-    if slices.size == 0:
-        return None
-    low, high = int(slices[0]), int(slices[-1]) + 1
-    shadow = np.any(array[low:high], axis=0)
-    rows, columns = np.flatnonzero(shadow.any(axis=1)), np.flatnonzero(shadow.any(axis=0))
-    return (
-        slice(low, high),
-        slice(int(rows[0]), int(rows[-1]) + 1),
-        slice(int(columns[0]), int(columns[-1]) + 1),
-    )
+def label_map_to_ras(image: Any) -> Matrix:
+    """Indices of an oriented image's voxels, counted from its first one, to the segmentation's own RAS, mm."""
+    matrix = vtk.vtkMatrix4x4()
+    image.GetImageToWorldMatrix(matrix)
+    to_ras = array_from_matrix(matrix)
+    extent = image.GetExtent()
+    to_ras[:3, 3] += to_ras[:3, :3] @ [extent[0], extent[2], extent[4]]
+    return to_ras
 
 
-def _placed(segment: Any) -> _Placed | None:
+def written_print(segment: Any) -> str:
+    """Fingerprint of what the project wrote into a segment, as JSON; empty for a segment made elsewhere."""
+    return _tag(segment, FINGERPRINT_TAG)
+
+
+def _print(segment: Any) -> dict[str, Any] | None:
+    """Fingerprint of the voxels that a segment has now; None without voxels."""
     image = segment.GetRepresentation(LABELMAP)
     scalars = image.GetPointData().GetScalars() if image is not None and image.GetPointData() else None
     if scalars is None or scalars.GetNumberOfTuples() == 0:
         return None
     i, j, k = image.GetDimensions()
     mask = numpy_support.vtk_to_numpy(scalars).reshape(k, j, i) == segment.GetLabelValue()
-    box = _bounding_box(mask)
-    if box is None:
-        return None
-    extent = image.GetExtent()
-    first = [extent[2 * axis] + box[2 - axis].start for axis in range(3)]
-    matrix = vtk.vtkMatrix4x4()
-    image.GetImageToWorldMatrix(matrix)
-    corner = np.array(matrix.MultiplyPoint([*first, 1.0])[:3])
-    return _Placed(mask[box], corner)
-
-
-def _fingerprint(placed: _Placed) -> dict[str, Any]:
-    return {
-        "shape": list(placed.voxels.shape),
-        "crc32": zlib.crc32(np.packbits(placed.voxels).tobytes()),
-        "corner_mm": [round(float(value), 4) for value in placed.corner_mm],
-    }
-
-
-def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    close = np.allclose(one["corner_mm"], other["corner_mm"], rtol=0, atol=CORNER_TOLERANCE_MM)
-    return bool(close and one["shape"] == other["shape"] and one["crc32"] == other["crc32"])
+    return fingerprint(mask, label_map_to_ras(image))
 
 
 def _tag(segment: Any, name: str) -> str:

@@ -7,6 +7,11 @@ from typing import Any
 
 import vtk
 
+MEAN_HU = "Mean density [HU]"
+"""Array of a lesion surface's points: mean density of their lesion."""
+DEPTH = "Depth below the lungs' surface [mm]"
+"""Array of a lesion surface's points: distance to the lungs' border in the axial slice."""
+
 
 def write_surface(polydata: Any, path: Path) -> None:
     """Write a surface as binary ``.vtp``."""

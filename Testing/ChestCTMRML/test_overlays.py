@@ -15,15 +15,17 @@ from vtk.util import numpy_support
 from ChestCTLib.errors import InputError
 from ChestCTLib.phantom import Phantom, PhantomSettings, make_phantom
 from ChestCTLib.volume import CTVolume
-from ChestCTMRML import activation_overlay, case_overlays, intensity_plane, lesion_plots, overlays, scene_file
+from ChestCTMRML import activation_overlay, intensity_plane, lesion_plots, overlays, scene_file
 from ChestCTMRML.geometry import ijk_to_local_ras, ijk_to_world_ras
 from ChestCTMRML.headless import HeadlessSlicer, register_legends
-from ChestCTMRML.lesion_density import MEAN_HU
-from ChestCTMRML.lesion_surfaces import Grid, density_surfaces, shell_data
+from ChestCTMRML.lesion_surfaces import Grid, LesionShapes
 from ChestCTMRML.nodes import find_owned
 from ChestCTMRML.overlays import Overlay
-from ChestCTMRML.peripheral_shell import DEPTH, set_shell
+from ChestCTMRML.peripheral_shell import ShellData, set_shell
+from ChestCTMRML.surface_files import DEPTH, MEAN_HU
 from ChestCTMRML.volumes import add_volume
+from LesionSegLib.measures import LungFrame
+from LesionSegLib.measures.tissues import HISTOGRAM_EDGES_HU, tissue_shares
 
 PICTURE = (200, 160)
 
@@ -64,9 +66,26 @@ def _inside(node: Any, points: Any, mask: Any) -> Any:
     return grown[tuple(clipped)]
 
 
+def _shapes(node: Any, small: Phantom) -> LesionShapes:
+    return LesionShapes(small.volume.hu, small.lungs, Grid(small.volume.spacing_mm, ijk_to_local_ras(node)))
+
+
+def test_a_lesion_that_stays_as_it_is_keeps_its_surface(node: Any, small: Phantom) -> None:
+    shapes = _shapes(node, small)
+    pieces, count = ndimage.label(small.lesions > 0, np.ones((3, 3, 3)))
+    assert count > 1
+    shapes.surfaces(small.lesions)
+    without_first = np.where(pieces == 1, 0, small.lesions).astype(np.uint8)
+    again = shapes.surfaces(without_first)
+    fresh = _shapes(node, small).surfaces(without_first)
+    assert np.array_equal(_points(again), _points(fresh))
+    for name in (MEAN_HU, DEPTH):
+        values = [numpy_support.vtk_to_numpy(part.GetPointData().GetArray(name)) for part in (again, fresh)]
+        assert np.array_equal(*values)
+
+
 def test_lesion_surfaces_carry_the_mean_density_of_their_lesion(node: Any, small: Phantom) -> None:
-    grid = Grid(small.volume.spacing_mm, ijk_to_local_ras(node))
-    shapes = density_surfaces(small.volume.hu, small.lesions, grid)
+    shapes = _shapes(node, small).surfaces(small.lesions)
     values = numpy_support.vtk_to_numpy(shapes.GetPointData().GetArray(MEAN_HU))
     pieces, count = ndimage.label(small.lesions > 0, np.ones((3, 3, 3)))
     means = ndimage.mean(small.volume.hu, pieces, range(1, count + 1))
@@ -77,17 +96,18 @@ def test_lesion_surfaces_carry_the_mean_density_of_their_lesion(node: Any, small
 def test_an_empty_lesion_mask_gives_empty_surfaces_and_a_shell_all_the_same(
     scene: Any, node: Any, small: Phantom
 ) -> None:
-    grid = Grid(small.volume.spacing_mm, ijk_to_local_ras(node))
-    none = np.zeros_like(small.lesions)
-    assert density_surfaces(small.volume.hu, none, grid).GetNumberOfPoints() == 0
-    shell, marked = set_shell(scene, node, shell_data(small.lungs, none, grid), 10.0)
+    shapes = _shapes(node, small)
+    surfaces = shapes.surfaces(np.zeros_like(small.lesions))
+    assert surfaces.GetNumberOfPoints() == 0
+    shell, marked = set_shell(scene, node, ShellData(shapes.depth_mm, shapes.to_ras, surfaces), 10.0)
     assert shell.GetPolyData().GetNumberOfPoints() > 0 and marked.GetPolyData().GetNumberOfPoints() == 0
 
 
 def test_the_marked_lesion_part_grows_with_the_thickness_and_lies_in_the_periphery(
     scene: Any, node: Any, small: Phantom
 ) -> None:
-    data = shell_data(small.lungs, small.lesions, Grid(small.volume.spacing_mm, ijk_to_local_ras(node)))
+    shapes = _shapes(node, small)
+    data = ShellData(shapes.depth_mm, shapes.to_ras, shapes.surfaces(small.lesions))
     sizes = []
     for thickness in (0.0, 10.0, 20.0, 60.0):
         _, marked = set_shell(scene, node, data, thickness)
@@ -135,9 +155,10 @@ def test_a_map_on_another_grid_is_refused(scene: Any, node: Any) -> None:
 
 
 def test_the_density_histogram_counts_every_voxel_of_each_tissue(scene: Any, node: Any, small: Phantom) -> None:
-    shares = case_overlays.tissue_shares(small.volume.hu, small.lungs, small.lesions)
+    frame = LungFrame(small.volume, small.lungs)
+    shares = tissue_shares(frame, frame.lesion_voxels(small.lesions))
     assert [sum(part) for part in shares if part] == pytest.approx([100.0] * sum(bool(part) for part in shares))
-    chart = lesion_plots.set_density_histogram(scene, node, case_overlays.HISTOGRAM_EDGES_HU.tolist(), *shares)
+    chart = lesion_plots.set_density_histogram(scene, node, HISTOGRAM_EDGES_HU.tolist(), *shares)
     assert "[HU]" in chart.GetXAxisTitle() and "[%]" in chart.GetYAxisTitle()
     assert chart.GetNumberOfPlotSeriesNodes() == 3
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 from collections import Counter
@@ -50,7 +51,7 @@ def _text(widget: Any) -> str:
 
 
 def _private_folders() -> list[Path]:
-    return list(Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*"))
+    return list(Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}{os.getpid()}-*"))
 
 
 def _settled(host: Any, widget: Any) -> None:

@@ -6,55 +6,42 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage, signal
 
+from LesionSegLib.measures.attenuation import HuCounts
 from LesionSegLib.measures.result import Density
 from LesionSegLib.measures.settings import MeasureSettings
 
 SMOOTHING_BINS = 1.0  # deviation of the Gaussian that takes counting noise off the histogram before peaks are sought
 
 
-def measure_density(
-    hu: npt.NDArray[np.int16],
-    lungs: npt.NDArray[np.bool_],
-    lesions: npt.NDArray[np.bool_],
-    voxel_ml: float,
-    settings: MeasureSettings,
-) -> Density:
+def measure_density(lungs: HuCounts, lesions: HuCounts, voxel_ml: float, settings: MeasureSettings) -> Density:
     """Measure the density of lungs and lesions.
 
     Args:
-        hu: ``[z, y, x]``.
-        lungs: Same grid.
-        lesions: Same grid, inside the lungs.
+        lungs: Voxels of the lungs by attenuation, lesions included.
+        lesions: Voxels of the lesions inside the lungs.
         voxel_ml: Volume of a voxel, mL.
         settings: Aeration limits and histogram.
 
     Returns:
         Volumes are 0 without lungs; means are None and the histogram is empty where there is nothing to measure.
     """
-    in_lungs, in_lesions = hu[lungs], hu[lesions]
-    limits = [settings.over_inflated_below_hu, settings.well_aerated_below_hu, settings.poorly_aerated_below_hu]
-    over, well, poor, none = np.bincount(np.digitize(in_lungs, limits), minlength=4) * voxel_ml
+    limits = (settings.over_inflated_below_hu, settings.well_aerated_below_hu, settings.poorly_aerated_below_hu)
+    below = [lungs.below(limit) for limit in limits]
+    over, well, poor, none = np.diff([0, *below, lungs.size]) * voxel_ml
     edges = np.arange(settings.histogram_low_hu, settings.histogram_high_hu + 1, settings.histogram_bin_hu)
-    shares = lesion_histogram(in_lesions, edges)
+    shares = lesions.histogram(edges)
     return Density(
-        mean_lung_hu=float(in_lungs.mean()) if in_lungs.size else None,
+        mean_lung_hu=lungs.mean_hu,
         over_inflated_ml=float(over),
         well_aerated_ml=float(well),
         poorly_aerated_ml=float(poor),
         non_aerated_ml=float(none),
-        mean_lesion_hu=float(in_lesions.mean()) if in_lesions.size else None,
-        sd_lesion_hu=float(in_lesions.std()) if in_lesions.size else None,
+        mean_lesion_hu=lesions.mean_hu,
+        sd_lesion_hu=lesions.sd_hu,
         histogram_edges_hu=tuple(float(edge) for edge in edges),
         histogram_percent=tuple(float(share) for share in shares),
         peaks_hu=histogram_peaks(shares, edges, settings.peak_prominence),
     )
-
-
-def lesion_histogram(hu: npt.NDArray[np.int16], edges: npt.NDArray[np.int_]) -> npt.NDArray[np.float64]:
-    """Share of voxels in each bin, %; what lies beyond the edges counts into the outer bins. Empty without voxels."""
-    if not hu.size:
-        return np.empty(0)
-    return 100.0 * np.histogram(np.clip(hu, edges[0], edges[-1] - 1), edges)[0] / hu.size
 
 
 def histogram_peaks(

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
-from ChestCTLib.errors import InputError
-from ChestCTLib.grid import canonical
-from ChestCTLib.labels import LESION_LABELS, LUNG_LABELS, Label
+from ChestCTLib.labels import LESION_LABELS
 from ChestCTLib.progress import CancelCheck, Progress, never_cancelled, no_progress, raise_if_cancelled
 from ChestCTLib.volume import CTVolume
-from ChestCTLib.zones import six_zones
+from ChestCTLib.zones import ZONES
 from LesionSegLib.measures.density import measure_density
-from LesionSegLib.measures.periphery import border_distance_mm, peripheral_curve, peripheral_percent
+from LesionSegLib.measures.frame import LesionVoxels, LungFrame
+from LesionSegLib.measures.periphery import peripheral_curve, peripheral_percent
 from LesionSegLib.measures.regions import region_measures
 from LesionSegLib.measures.result import NO_LESION, NO_LUNG, ONE_LESION, LesionMeasures
 from LesionSegLib.measures.settings import MeasureSettings
@@ -51,29 +49,41 @@ def measure_lesions(
         InputError: A mask lies on another grid or holds an unknown label.
         CancelledError: The user cancelled.
     """
-    _check(lungs, volume, LUNG_LABELS, "lung")
-    _check(lesions, volume, LESION_LABELS, "lesion")
-    view = canonical(volume)
-    lungs, lesions = view.apply(lungs.astype(np.uint8)), view.apply(lesions.astype(np.uint8))
-    outside = int(np.count_nonzero((lesions > 0) & (lungs == 0)))
-    lesions[lungs == 0] = 0
-    box = _lung_box(lungs)
-    hu, lungs, lesions = view.volume.hu[box], lungs[box], lesions[box]  # nothing outside the lungs is measured
-    ijk_to_lps = view.volume.ijk_to_lps.copy()
-    ijk_to_lps[:3, 3] += ijk_to_lps[:3, :3] @ [part.start for part in reversed(box)]
+    frame = LungFrame(volume, lungs)
+    return measure_voxels(frame, frame.lesion_voxels(lesions), settings, progress, cancelled)
 
+
+def measure_voxels(
+    frame: LungFrame,
+    voxels: LesionVoxels,
+    settings: MeasureSettings = DEFAULT_SETTINGS,
+    progress: Progress = no_progress,
+    cancelled: CancelCheck = never_cancelled,
+) -> LesionMeasures:
+    """Measure one mask after another against the same lungs: :func:`measure_lesions` without its preparations.
+
+    Args:
+        frame: The scan and its lungs.
+        voxels: The lesions, as the frame found them.
+        settings: Limits.
+        progress: Told the share done.
+        cancelled: Asked between steps.
+
+    Raises:
+        CancelledError: The user cancelled.
+    """
+    voxel_ml = frame.volume.voxel_ml
     progress(0.1, "volumes")
-    zones = six_zones(lungs)
-    total, right, left, by_zone = region_measures(lungs, lesions, zones, volume.voxel_ml)
+    total, right, left, by_zone = region_measures(frame.zone_voxels, _by_zone(frame, voxels), voxel_ml)
     raise_if_cancelled(cancelled)
     progress(0.3, "periphery")
-    distances = border_distance_mm(lungs > 0, lesions > 0, view.volume.spacing_mm[1:], cancelled)
+    distances = frame.depth_mm(voxels.at, cancelled)
     sigmas = tuple(float(sigma) for sigma in range(settings.curve_mm + 1))
     progress(0.6, "single lesions")
-    rows = single_lesions(hu, ijk_to_lps, lesions, zones, distances, settings)
+    rows = single_lesions(frame, voxels, distances, settings)
     raise_if_cancelled(cancelled)
     progress(0.8, "density")
-    density = measure_density(hu, lungs > 0, lesions > 0, volume.voxel_ml, settings)
+    density = measure_density(frame.hu_counts, frame.hu_counts_at(voxels.at), voxel_ml, settings)
     scores = [zone.score for zone in by_zone if zone.score is not None]
     spread = centre_spread_mm(rows)
     progress(1.0, "done")
@@ -90,28 +100,19 @@ def measure_lesions(
         lesions=rows,
         spread_mm=spread,
         density=density,
-        outside_ml=outside * volume.voxel_ml,
-        why=_reasons(bool(lungs.any()), bool(distances.size), spread is not None),
+        outside_ml=voxels.outside * voxel_ml,
+        why=_reasons(bool(frame.hu_counts.size), bool(distances.size), spread is not None),
         settings=settings,
     )
 
 
-def _check(mask: npt.NDArray[np.uint8], volume: CTVolume, labels: tuple[Label, ...], name: str) -> None:
-    if mask.shape != volume.shape:
-        raise InputError(
-            f"The {name} mask has the size {mask.shape}, the scan {volume.shape} (z, y, x).",
-            "Use the mask of this scan.",
-        )
-    unknown = sorted(set(np.unique(mask).tolist()) - {0} - {label.value for label in labels})
-    if unknown:
-        known = ", ".join(f"{label.value} {label.name}" for label in labels)
-        raise InputError(f"The {name} mask holds the labels {unknown}.", f"Known labels: {known}.")
-
-
-def _lung_box(lungs: npt.NDArray[np.uint8]) -> tuple[slice, ...]:
-    """The part of the grid that holds the lungs; all of it where there are none."""
-    boxes = ndimage.find_objects((lungs > 0).astype(np.uint8))
-    return boxes[0] if boxes else tuple(slice(0, size) for size in lungs.shape)
+def _by_zone(frame: LungFrame, voxels: LesionVoxels) -> npt.NDArray[np.int64]:
+    """Voxels of each class in each zone, ``[zones, 2]``."""
+    classes = len(LESION_LABELS)
+    zone = frame.zones.ravel()[voxels.at].astype(np.intp) - 1
+    counts = np.bincount(zone * classes + voxels.classes - 1, minlength=len(ZONES) * classes)
+    by_zone: npt.NDArray[np.int64] = counts.reshape(len(ZONES), classes)
+    return by_zone
 
 
 def _finding(count: int, voxels: int) -> str:

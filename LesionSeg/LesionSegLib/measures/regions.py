@@ -7,7 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from ChestCTLib.labels import CONSOLIDATION, GROUND_GLASS, LEFT_LUNG, RIGHT_LUNG
+from ChestCTLib.labels import LEFT_LUNG, RIGHT_LUNG
 from ChestCTLib.zones import ZONES
 from LesionSegLib.measures.result import RegionMeasure
 
@@ -28,26 +28,22 @@ def zone_score(lesion_percent: float) -> int:
 
 
 def region_measures(
-    lungs: npt.NDArray[np.uint8], lesions: npt.NDArray[np.uint8], zones: npt.NDArray[np.uint8], voxel_ml: float
+    lung_voxels: npt.NDArray[np.int64], lesion_voxels: npt.NDArray[np.int64], voxel_ml: float
 ) -> tuple[RegionMeasure, RegionMeasure, RegionMeasure, tuple[RegionMeasure, ...]]:
     """Measure both lungs, the right, the left, and the six zones.
 
     Args:
-        lungs: ``[z, y, x]``, 1 right, 2 left.
-        lesions: Same grid, 1 ground glass, 2 consolidation, 0 outside the lungs.
-        zones: Same grid, as :func:`ChestCTLib.zones.six_zones` gives them.
+        lung_voxels: Lung voxels of each zone, lesions included, in the order of :data:`ChestCTLib.zones.ZONES`.
+        lesion_voxels: ``[zones, 2]``: its ground glass and its consolidation.
         voxel_ml: Volume of a voxel, mL.
 
     Returns:
         Total, right, left, and the zones in their order. Every one is the sum of its zones, so they agree.
     """
-    classes = max(CONSOLIDATION.value, GROUND_GLASS.value) + 1
-    joint = np.bincount((zones * np.uint8(classes) + lesions).ravel(), minlength=(len(ZONES) + 1) * classes)
-    counts = joint.reshape(-1, classes)[1:]  # rows: zones; columns: sound lung, ground glass, consolidation
 
     def region(key: str, name: str, rows: slice, scored: bool = False) -> RegionMeasure:
-        sound, glass, solid = (int(n) for n in counts[rows].sum(axis=0))
-        lung = sound + glass + solid
+        lung = int(lung_voxels[rows].sum())
+        glass, solid = (int(n) for n in lesion_voxels[rows].sum(axis=0))
         lesion, ground_glass, consolidation = (
             100.0 * n / lung if lung else None for n in (glass + solid, glass, solid)
         )

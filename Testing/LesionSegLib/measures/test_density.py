@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from LesionSegLib.measures.density import histogram_peaks, lesion_histogram, measure_density
+from LesionSegLib.measures.attenuation import HuCounts
+from LesionSegLib.measures.density import histogram_peaks, measure_density
 from LesionSegLib.measures.settings import MeasureSettings
 
 EDGES = np.arange(-1000, 201, 25)
@@ -18,8 +19,7 @@ def draw(*parts: tuple[float, float, int]) -> np.ndarray:
 
 def test_a_voxel_on_a_limit_belongs_to_the_denser_class() -> None:
     hu = np.array([[[-1000, -950, -951, -500, -501, -100, -101, 40]]], dtype=np.int16)
-    everywhere = np.ones(hu.shape, dtype=bool)
-    density = measure_density(hu, everywhere, ~everywhere, 1.0, MeasureSettings())
+    density = measure_density(HuCounts.of(hu), HuCounts.of(hu[:0]), 1.0, MeasureSettings())
     assert (density.over_inflated_ml, density.well_aerated_ml) == (2, 2)
     assert (density.poorly_aerated_ml, density.non_aerated_ml) == (2, 2)
     assert density.mean_lung_hu == pytest.approx(hu.mean())
@@ -35,10 +35,19 @@ def test_a_voxel_on_a_limit_belongs_to_the_denser_class() -> None:
     ids=["one", "two", "at both ends"],
 )
 def test_peaks_lie_where_the_densities_gather(parts: list[tuple[float, float, int]], peaks: list[float]) -> None:
-    found = histogram_peaks(lesion_histogram(draw(*parts), EDGES), EDGES, 0.1)
+    found = histogram_peaks(HuCounts.of(draw(*parts)).histogram(EDGES), EDGES, 0.1)
     assert found == pytest.approx(peaks, abs=25)
 
 
 def test_densities_beyond_the_histogram_stay_in_its_outer_bins() -> None:
-    shares = lesion_histogram(np.array([-2000, 3000], dtype=np.int16), EDGES)
+    shares = HuCounts.of(np.array([-2000, 3000], dtype=np.int16)).histogram(EDGES)
     assert shares[0] == shares[-1] == 50
+
+
+def test_counts_give_the_mean_and_spread_of_the_voxels_themselves() -> None:
+    hu = draw((-600, 120, 5000), (20, 40, 300))
+    counts = HuCounts.of(hu)
+    assert (counts.size, counts.mean_hu, counts.sd_hu) == (hu.size, pytest.approx(hu.mean()), pytest.approx(hu.std()))
+    assert counts.without(HuCounts.of(hu[:5000])).mean_hu == pytest.approx(hu[5000:].mean())
+    none = HuCounts.of(hu[:0])
+    assert none.mean_hu is None and none.sd_hu is None and not none.histogram(EDGES).size
