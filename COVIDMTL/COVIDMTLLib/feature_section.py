@@ -16,6 +16,7 @@ from COVIDMTLLib.tasks import SEVERITY, TASK_BY_NAME
 
 KEY = "features"
 PERCENT = 100.0
+OUTSIDE_TITLE = ": outside the cohort, not to be relied on"
 MOST_EXTREME = 15  # features listed: those farthest from the cohort's middle
 
 
@@ -36,18 +37,19 @@ def feature_section(features: FeatureTable, found: FeatureAssessment) -> Section
         found: What the models say about them.
     """
     outside = found.outside.text if found.outside.outside else ""
+    share = Measure(
+        f"{KEY}.outside_share",
+        "Features beyond the cohort's 1st to 99th percentile",
+        PERCENT * found.outside.share,
+        "%",
+        f"cohort context; 99 % of its patients stay below {PERCENT * found.outside.limit:.0f} %",
+        Status.WARNED if outside else Status.OK,
+    )
     measures = [
+        share,  # first: it decides whether the probabilities below mean anything
         *_answer("", "", found.main, outside),
         *_answer("robust.", "Robust model, ", found.robust, outside),
         *(_answer("demographic.", "With age and sex, ", found.demographic, outside) if found.demographic else ()),
-        Measure(
-            f"{KEY}.outside_share",
-            "Features beyond the cohort's 1st to 99th percentile",
-            PERCENT * found.outside.share,
-            "%",
-            f"cohort context; 99 % of its patients stay below {PERCENT * found.outside.limit:.0f} %",
-            Status.WARNED if outside else Status.OK,
-        ),
         *_prognosis(found, outside),
     ]
     if features.missing:
@@ -59,15 +61,9 @@ def feature_section(features: FeatureTable, found: FeatureAssessment) -> Section
         "Ten features of the paper's Fig. 5. Boxes: quartiles of the severity groups; whiskers: 5th, 95th percentile.",
         png_bytes(shipped_context().figure(features)),
     )
-    notes = [found.text, found.outside.text]
-    if outside and found.robust.tasks:
-        notes.append(
-            "The robust model changes less with kernel, noise and slice thickness, but steady is not right: it, too, "
-            "called lungs without visible disease from another hospital positive."
-        )
-    return Section(
-        KEY, "Lung features and the cohort", tuple(measures), (_table(found),), (picture,), tuple(notes), "", True
-    )
+    title = f"Lung features and the cohort{OUTSIDE_TITLE if outside else ''}"
+    notes = (found.outside.text, found.text)
+    return Section(KEY, title, tuple(measures), (_table(found),), (picture,), notes, "", True)
 
 
 def _answer(prefix: str, who: str, answer: ModelAnswer, outside: str) -> Iterable[Measure]:

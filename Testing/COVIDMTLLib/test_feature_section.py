@@ -26,6 +26,7 @@ def test_a_typical_patient_of_the_cohort_gets_probabilities_with_evidence_and_no
     assert abs(sum(float(share) for share in shares if share is not None) - 1) < 0.002
     assert measures["prognosis.score"].value is not None
     assert section.research_notice
+    assert "outside" not in section.title
 
 
 def test_without_age_and_sex_the_prognosis_is_not_available_and_says_why() -> None:
@@ -42,4 +43,6 @@ def test_outside_the_cohort_every_probability_is_warned() -> None:
     section = feature_section(odd, assess_features(odd))
     probabilities = [m for m in section.measures if m.unit == "probability"]
     assert probabilities and all(m.status is Status.WARNED for m in probabilities)
-    assert any("outside the cohort" in note for note in section.notes)
+    assert section.measures[0].key == "features.outside_share"
+    assert section.title.endswith("outside the cohort, not to be relied on")
+    assert "called positive by both" in section.notes[0]

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+
+class FeatureModel(str, Enum):
+    """The models that are trained on the lung features."""
+
+    main = "features-stack"
+    demographics = "features-demographics"
+    robust = "features-robust"
+    prognosis = "features-prognosis"
 
 
 def train_features(
@@ -14,12 +24,19 @@ def train_features(
     stability: Annotated[
         Path | None, typer.Option(help="Stability of the features, from covidmtl evaluate stability.", metavar="JSON")
     ] = None,
+    model: Annotated[
+        list[FeatureModel] | None, typer.Option(help="Train only this model; repeatable. All if not given.")
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Fewer trees, splits, members and repeats: to see that it runs.")
+    ] = False,
 ) -> None:
     """Train the feature models: choose and stack inside the training rows, score the test rows once."""
     from ChestCTLib.errors import InputError
     from COVIDMTLApp import console
     from COVIDMTLLib.cohort.table import read_cohort
     from COVIDMTLLib.feature_models.robust import Stability
+    from COVIDMTLLib.feature_models.train import QUICK, Effort
     from COVIDMTLLib.feature_models.train import train_features as train
 
     with console.running("Feature models") as (progress, cancelled):
@@ -31,7 +48,9 @@ def train_features(
                 raise InputError(
                     f"{stability.name} holds no stability table: {error}.", "Make one with covidmtl evaluate stability."
                 ) from error
-        found = train(read_cohort(cohort), output, moved, progress, cancelled)
+        wanted = [one.value for one in model or FeatureModel]
+        effort = QUICK if quick else Effort()
+        found = train(read_cohort(cohort), output, moved, wanted, effort, progress, cancelled)
         for model_id, one in found.items():
             for report in one.on_test:
                 low, high = report.auc_interval
@@ -57,20 +76,27 @@ def evaluate_stability(
     from ChestCTLib.progress import part
     from COVIDMTLApp import console
     from COVIDMTLLib.cohort.table import read_cohort
-    from COVIDMTLLib.feature_models.robust import Stability, perturbed_features
+    from COVIDMTLLib.feature_models.left_out import leave_one_scan_out
+    from COVIDMTLLib.feature_models.robust import perturbed_features
+    from COVIDMTLLib.tasks import TASKS
     from LungRefineLib.segmentation import segment_lungs
 
     with console.running("Stability") as (progress, cancelled):
         table = read_cohort(cohort)
         measured = {}
         for number, scan in enumerate(scans):
-            report = part(progress, number / len(scans), (number + 1) / len(scans))
+            report = part(progress, 0.9 * number / len(scans), 0.9 * (number + 1) / len(scans))
             volume = read_volume(scan, progress=part(report, 0.0, 0.05), cancelled=cancelled)
             lungs = segment_lungs(volume, progress=part(report, 0.05, 0.15), cancelled=cancelled).lungs
             measured[f"scan {number + 1}"] = perturbed_features(volume, lungs, part(report, 0.15, 1.0), cancelled)
-        found = Stability.measure(table.values(table.train), measured)
+        labels = {task.name: table.task(task.name, table.train) for task in TASKS}
+        rows = table.values(table.train)
+        found = leave_one_scan_out(rows, labels, measured, progress=part(progress, 0.9, 1.0), cancelled=cancelled)
         with atomic_path(output) as path:
             path.write_text(found.to_json(), encoding="utf-8")
+        for name, changes in found.changes.items():
+            shown = ", ".join(f"{change:+.3f} {title}" for title, change in changes.items())
+            console.say(f"{name}, features chosen on the others: ct probability {shown}")
         console.say(f"{output}: {len(found.columns())} of {len(found.movement)} features hold")
         console.emit({"result": {"file": str(output), "stable": len(found.columns())}})
 
@@ -82,7 +108,7 @@ def evaluate_prognosis(
         Path | None,
         typer.Option(help="Lesion extents: a CSV file with pid and one column a lesion type, in %.", metavar="CSV"),
     ] = None,
-    repeats: Annotated[int, typer.Option(help="Sub-samples of the survivors.", min=2)] = 5,
+    repeats: Annotated[int, typer.Option(help="Sub-samples of the survivors.", min=2)] = 10,
 ) -> None:
     """Predict cured or deceased, leaving one patient out: demographics, lung features, lesion extent (Table 7)."""
     import csv

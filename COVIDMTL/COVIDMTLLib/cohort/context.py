@@ -29,6 +29,10 @@ GROUPS = SEVERITY.classes
 CONTEXT_FILE = "context_quantiles.json"
 DIGITS = 5  # significant digits shipped; features are not known better than that
 OUTSIDE_LIMIT_LEVEL = 0.99  # a scan is called outside when it is stranger than this share of the cohort's own patients
+OUTSIDE_ADVICE = (
+    "Its probabilities should not be relied on, those of the robust model neither: lungs without visible disease from "
+    "another hospital were called positive by both."
+)
 FIGURE_SIZE = (9.0, 5.5)
 
 
@@ -138,7 +142,7 @@ class CohortContext:
             f"({self.outside_limit:.0%} at most for 99 % of its patients)."
         )
         if outside:
-            text = f"This scan lies outside the cohort: {where} Its probabilities should not be relied on."
+            text = f"This scan lies outside the cohort: {where} {OUTSIDE_ADVICE}"
         else:
             text = f"This scan lies within the cohort: {where}"
         return OutsideMeasure(share, self.outside_limit, outside, text)

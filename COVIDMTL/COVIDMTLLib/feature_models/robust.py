@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any
 
@@ -19,8 +19,10 @@ import numpy.typing as npt
 from ChestCTLib.progress import CancelCheck, Progress, never_cancelled, no_progress, part, raise_if_cancelled
 from ChestCTLib.volume import CTVolume
 from COVIDMTLLib.feature_models.perturbations import PERTURBATIONS
-from COVIDMTLLib.feature_models.stack import StackedModel
-from COVIDMTLLib.radiomics import FEATURE_NAMES, FeatureTable, extract_features
+from COVIDMTLLib.feature_models.stack import StackedModel, StackSettings
+from COVIDMTLLib.radiomics import FEATURE_NAMES, ExtractionSettings, FeatureTable, extract_features
+from COVIDMTLLib.radiomics.definition import CLASSES
+from COVIDMTLLib.radiomics.parts import Part
 
 STABILITY_FILE = "stability.json"
 # A perturbation may move a stable feature by one standard deviation of the cohort. Half as much left 38 features and
@@ -28,6 +30,9 @@ STABILITY_FILE = "stability.json"
 STABLE_WITHIN = 1.0
 SPREAD_LEVELS = (0.16, 0.84)  # two standard deviations apart in a normal distribution; outliers do not widen it
 LOW_PASS = "LLL"
+# Only what a candidate needs: the seven other sub-bands take more than half of the time
+CANDIDATE_PARTS = (*(Part(feature_class) for feature_class in CLASSES), Part(band=LOW_PASS))
+ROBUST_STACK = StackSettings(members=("linear", "trees"))  # the two members that the pool trusts most
 
 Features = npt.NDArray[np.float64]
 Measured = tuple[FeatureTable, Mapping[str, FeatureTable]]
@@ -42,10 +47,13 @@ class Stability:
         movement: Largest movement of each feature over scans and perturbations, in standard deviations of the cohort,
             ``[375]``; NaN where it could not be measured.
         measured: Which perturbations were measured on how many scans.
+        changes: For each scan how far the ``ct`` probability of the robust model moved, by perturbation, when its
+            features were chosen on the other scans alone; see :mod:`left_out`. Empty if that was not measured.
     """
 
     movement: Features
     measured: dict[str, int]
+    changes: dict[str, dict[str, float]] = field(default_factory=dict)
 
     @classmethod
     def measure(cls, cohort: Features, scans: Mapping[str, Measured]) -> Stability:
@@ -73,7 +81,14 @@ class Stability:
     def to_json(self) -> str:
         """As JSON text; holds no value of any scan, only how far features moved."""
         rounded = [None if np.isnan(value) else round(float(value), 3) for value in self.movement]
-        values = {"measured": self.measured, "movement": dict(zip(FEATURE_NAMES, rounded, strict=True))}
+        values = {
+            "measured": self.measured,
+            "changes_left_out": {
+                scan: {name: round(value, 3) for name, value in changes.items()}
+                for scan, changes in self.changes.items()
+            },
+            "movement": dict(zip(FEATURE_NAMES, rounded, strict=True)),
+        }
         return json.dumps(values, indent=1) + "\n"
 
     @classmethod
@@ -81,7 +96,8 @@ class Stability:
         """Inverse of :meth:`to_json`."""
         values = json.loads(text)
         movement = [values["movement"][name] for name in FEATURE_NAMES]
-        return cls(np.array([np.nan if value is None else value for value in movement]), values["measured"])
+        moved = np.array([np.nan if value is None else value for value in movement])
+        return cls(moved, values["measured"], values.get("changes_left_out", {}))
 
 
 def candidates() -> npt.NDArray[np.bool_]:
@@ -94,20 +110,21 @@ def shipped_stability() -> Stability:
     return Stability.from_json((resources.files(__package__) / STABILITY_FILE).read_text("utf-8"))
 
 
-def largest_change(model: StackedModel, scans: Mapping[str, Measured], task: str = "ct") -> float:
-    """Largest change of a task's positive probability under any perturbation of any scan.
+def probability_changes(model: StackedModel, scan: Measured, task: str = "ct") -> dict[str, float]:
+    """By how much a task's positive probability changes under each perturbation of a scan.
 
     Args:
         model: A model that uses measured features only.
-        scans: By scan, its features as it is and as perturbed.
+        scan: Its features as it is and as perturbed.
         task: A task with two classes.
     """
 
     def probability(table: FeatureTable) -> float:
         return float(model.tasks(np.nan_to_num(table.as_array())[None, :])[task][0, 1])
 
-    pairs = [(original, table) for original, changed in scans.values() for table in changed.values()]
-    return max(abs(probability(table) - probability(original)) for original, table in pairs)
+    original, changed = scan
+    before = probability(original)
+    return {name: probability(table) - before for name, table in changed.items()}
 
 
 def perturbed_features(
@@ -116,7 +133,7 @@ def perturbed_features(
     progress: Progress = no_progress,
     cancelled: CancelCheck = never_cancelled,
 ) -> Measured:
-    """Features of a scan as it is and under every perturbation that is possible on it.
+    """Candidate features of a scan as it is and under every perturbation that is possible on it; the rest is undefined.
 
     Args:
         volume: The scan.
@@ -129,12 +146,13 @@ def perturbed_features(
     """
     inside = np.asarray(lungs) > 0
     steps = len(PERTURBATIONS) + 1
-    original = extract_features(volume, inside, None, part(progress, 0.0, 1 / steps), cancelled)
+    settings = ExtractionSettings(parts=CANDIDATE_PARTS)
+    original = extract_features(volume, inside, settings, part(progress, 0.0, 1 / steps), cancelled)
     changed = {}
     for number, perturbation in enumerate(PERTURBATIONS, start=1):
         raise_if_cancelled(cancelled)
         made = perturbation.apply(volume, inside)
         if made is not None:
             report = part(progress, number / steps, (number + 1) / steps)
-            changed[perturbation.name] = extract_features(*made, None, report, cancelled)
+            changed[perturbation.name] = extract_features(*made, settings, report, cancelled)
     return original, changed

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.figure import Figure as Drawing
 
 from ChestCTLib.io.atomic import atomic_path
-from ChestCTLib.models import Figure, card_text, file_sha256
+from ChestCTLib.models import Figure, ModelCard, card_text, file_sha256
 from ChestCTLib.progress import CancelCheck, Progress, never_cancelled, no_progress, part
 from COVIDMTLLib.cohort.context import CohortContext
 from COVIDMTLLib.cohort.table import Cohort
@@ -19,27 +20,58 @@ from COVIDMTLLib.feature_models.cards import (
     ON_FOLDS,
     ON_TEST,
     ROBUST_LIMITS,
+    ROBUST_SPLIT,
+    SPLIT,
+    change_figures,
     feature_card,
+    hospital_figures,
     report_figures,
     split_figures,
 )
 from COVIDMTLLib.feature_models.evaluate import TaskReport, calibration_figure, evaluate
 from COVIDMTLLib.feature_models.forests import TREES, ForestSettings, forest_probabilities
 from COVIDMTLLib.feature_models.network_member import NetworkMember
+from COVIDMTLLib.feature_models.other_hospital import hospital_transfer
 from COVIDMTLLib.feature_models.prognosis_model import PrognosisModel
-from COVIDMTLLib.feature_models.robust import Stability, shipped_stability
-from COVIDMTLLib.feature_models.split_difficulty import SplitDifficulty, split_difficulty, split_figure
-from COVIDMTLLib.feature_models.stack import CrossValidated, StackedModel, StackSettings, train_stack
+from COVIDMTLLib.feature_models.robust import ROBUST_STACK, Stability, shipped_stability
+from COVIDMTLLib.feature_models.split_difficulty import (
+    OTHER_SEEDS,
+    split_difficulty,
+    split_figure,
+)
+from COVIDMTLLib.feature_models.stack import MEMBER_NAMES, CrossValidated, StackedModel, StackSettings, train_stack
 from COVIDMTLLib.feature_models.states import task_probabilities
 from COVIDMTLLib.feature_models.store import save_stack
-from COVIDMTLLib.prognosis import PrognosisScores, feature_sets, known_outcomes, leave_one_out
+from COVIDMTLLib.prognosis import REPEATS, PrognosisScores, feature_sets, known_outcomes, leave_one_out
 from COVIDMTLLib.statistics.scores import auc, scores
 from COVIDMTLLib.tasks import TASKS
 
 Features = npt.NDArray[np.float64]
-SMALL_STACK = ("linear", "trees")  # members of the variants: the two that the pool trusts most
-LOO_REPEATS = 2
 FIGURE_DPI = 150
+MAIN, DEMOGRAPHICS, ROBUST, PROGNOSIS = STACKS_AND_PROGNOSIS = (
+    "features-stack", "features-demographics", "features-robust", "features-prognosis"
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is computed.
+
+    Attributes:
+        trees: Of the random forest that the models are compared with.
+        split_seeds: Other 70/30 splits that the published one is compared with.
+        members: Of the main model.
+        prognosis_repeats: Sub-samples of the survivors in leave-one-out.
+    """
+
+    trees: int = TREES
+    split_seeds: tuple[int, ...] = OTHER_SEEDS
+    members: tuple[str, ...] = MEMBER_NAMES
+    prognosis_repeats: int = REPEATS
+
+
+QUICK = Effort(100, OTHER_SEEDS[:3], ROBUST_STACK.members, 2)
+"""A few minutes: to see that all runs; its figures are not those of the shipped models."""
 
 
 @dataclass(frozen=True)
@@ -117,15 +149,19 @@ def train_features(
     cohort: Cohort,
     folder: Path,
     stability: Stability | None = None,
+    wanted: Collection[str] = STACKS_AND_PROGNOSIS,
+    effort: Effort = Effort(),
     progress: Progress = no_progress,
     cancelled: CancelCheck = never_cancelled,
 ) -> dict[str, Trained]:
-    """Train all feature models and write weights, cards, figures and the cohort's context.
+    """Train feature models and write weights, cards, figures and the cohort's context.
 
     Args:
         cohort: The cohort.
         folder: Where they are written.
         stability: How far features move when a scan changes; the shipped measurement if not given.
+        wanted: Ids of the models to train, out of ``STACKS_AND_PROGNOSIS``.
+        effort: How much is computed.
         progress: Told as it goes.
         cancelled: Asked as it goes.
 
@@ -136,23 +172,28 @@ def train_features(
         CancelledError: The user cancelled.
         OutputError: The folder cannot be written.
     """
-    reference = forest_reference(cohort, progress=part(progress, 0.0, 0.05))
-    splits = split_difficulty(cohort, progress=part(progress, 0.05, 0.2), cancelled=cancelled)
-    stable = (stability or shipped_stability()).columns()
-    small = StackSettings(members=SMALL_STACK)
-    trained = {
-        "features-stack": train_and_measure(
-            cohort, reference, StackSettings(), None, False, part(progress, 0.2, 0.5), cancelled
-        ),
-        "features-demographics": train_and_measure(
-            cohort, reference, small, None, True, part(progress, 0.5, 0.6), cancelled
-        ),
-        "features-robust": train_and_measure(
-            cohort, reference, small, stable, False, part(progress, 0.6, 0.7), cancelled
-        ),
-    }
-    prognosis = leave_one_out(cohort, feature_sets(), None, LOO_REPEATS, part(progress, 0.7, 1.0), cancelled)
-    write_models(cohort, folder, trained, splits, prognosis)
+    stability = stability or shipped_stability()
+    trained: dict[str, Trained] = {}
+    if set(wanted) - {PROGNOSIS}:
+        reference = forest_reference(cohort, effort.trees, part(progress, 0.0, 0.05))
+        splits = split_difficulty(cohort, effort.split_seeds, progress=part(progress, 0.05, 0.15), cancelled=cancelled)
+        hospitals = hospital_transfer(cohort, progress=part(progress, 0.15, 0.18), cancelled=cancelled)
+        plans = {
+            MAIN: (StackSettings(members=effort.members), None, False, part(progress, 0.18, 0.5)),
+            DEMOGRAPHICS: (ROBUST_STACK, None, True, part(progress, 0.5, 0.6)),
+            ROBUST: (ROBUST_STACK, stability.columns(), False, part(progress, 0.6, 0.7)),
+        }
+        for name, (settings, columns, demographics, step) in plans.items():
+            if name in wanted:
+                trained[name] = train_and_measure(cohort, reference, settings, columns, demographics, step, cancelled)
+        write_models(cohort, folder, trained, split_figures(splits) + hospital_figures(hospitals), stability)
+        _save_figure(split_figure(splits), folder, "split_difficulty")
+    if PROGNOSIS in wanted:
+        step = part(progress, 0.7, 1.0)
+        scored = leave_one_out(cohort, feature_sets(), None, effort.prognosis_repeats, step, cancelled)
+        _write_prognosis(cohort, folder, scored, effort.prognosis_repeats)
+    with atomic_path(folder / "figures" / "context_quantiles.json") as path:
+        path.write_text(CohortContext.fit(cohort).to_json(), encoding="utf-8")
     return trained
 
 
@@ -160,57 +201,72 @@ def write_models(
     cohort: Cohort,
     folder: Path,
     trained: Mapping[str, Trained],
-    splits: SplitDifficulty,
-    prognosis: tuple[PrognosisScores, ...],
+    shared: list[Figure],
+    stability: Stability,
 ) -> None:
-    """Write weights, cards, the context and the figures."""
-    truth = {task.name: cohort.task(task.name, cohort.test) for task in TASKS}
-    others = split_figures(splits)
-    main = trained["features-stack"]
-    apart = {
-        "boosted": feature_card(
-            "features-lightgbm", "LightGBM on the lung features (member of the stack)", ".txt",
-            _member_figures(cohort, main, "boosted"),
-        ),
-        "network": feature_card(
-            "features-network", "Multitask feature network 375-256-128-64-32 (member of the stack)", ".safetensors",
-            _member_figures(cohort, main, "network"),
-        ),
-    }  # fmt: skip
+    """Write weights, cards and the calibration curve of the main model.
+
+    Args:
+        cohort: The cohort.
+        folder: Where they are written.
+        trained: The models by card id.
+        shared: Figures that every card quotes.
+        stability: What the robust model's features were chosen by.
+    """
     titles = {
-        "features-stack": "Stacked model on 375 lung features: ct, nat, severity",
-        "features-demographics": "Stacked model on 375 lung features, age and sex",
-        "features-robust": "Stacked model on lung features that hold when the scan changes",
+        MAIN: "Stacked model on 375 lung features: ct, nat, severity",
+        DEMOGRAPHICS: "Stacked model on 375 lung features, age and sex",
+        ROBUST: "Stacked model on lung features that hold when the scan changes",
     }
     for model_id, one in trained.items():
-        limits = LIMITS + (ROBUST_LIMITS if model_id == "features-robust" else "")
-        card = feature_card(model_id, titles[model_id], ".safetensors", one.figures + others, limits=limits)
-        save_stack(one.model, folder, card, apart if model_id == "features-stack" else {})
-    _write_prognosis(cohort, folder, prognosis)
-    with atomic_path(folder / "figures" / "context_quantiles.json") as path:
-        path.write_text(CohortContext.fit(cohort).to_json(), encoding="utf-8")
-    test = main.model.tasks(cohort.values(cohort.test))
-    drawn = {"calibration": calibration_figure(truth, test), "split_difficulty": split_figure(splits)}
-    for name, figure in drawn.items():
-        with atomic_path(folder / "figures" / f"{name}.png") as path:
-            figure.savefig(path, dpi=FIGURE_DPI)
+        robust = model_id == ROBUST
+        card = feature_card(
+            model_id, titles[model_id], ".safetensors",
+            one.figures + shared + (change_figures(stability) if robust else []),
+            limits=LIMITS + (ROBUST_LIMITS if robust else ""), split=ROBUST_SPLIT if robust else SPLIT,
+        )  # fmt: skip
+        save_stack(one.model, folder, card, _cards_apart(cohort, one) if model_id == MAIN else {})
+    if MAIN in trained:
+        truth = {task.name: cohort.task(task.name, cohort.test) for task in TASKS}
+        test = trained[MAIN].model.tasks(cohort.values(cohort.test))
+        _save_figure(calibration_figure(truth, test), folder, "calibration")
 
 
-def _write_prognosis(cohort: Cohort, folder: Path, table: tuple[PrognosisScores, ...]) -> None:
+def _cards_apart(cohort: Cohort, trained: Trained) -> dict[str, ModelCard]:
+    """Cards of the members that are models of their own."""
+    titles = {
+        "boosted": ("features-lightgbm", "LightGBM on the lung features (member of the stack)", ".txt"),
+        "network": (
+            "features-network", "Multitask feature network 375-256-128-64-32 (member of the stack)", ".safetensors"
+        ),
+    }  # fmt: skip
+    return {
+        name: feature_card(*title, _member_figures(cohort, trained, name))
+        for name, title in titles.items()
+        if name in trained.model.members
+    }
+
+
+def _save_figure(figure: Drawing, folder: Path, name: str) -> None:
+    with atomic_path(folder / "figures" / f"{name}.png") as path:
+        figure.savefig(path, dpi=FIGURE_DPI)
+
+
+def _write_prognosis(cohort: Cohort, folder: Path, table: tuple[PrognosisScores, ...], repeats: int) -> None:
     known = np.intersect1d(cohort.train, known_outcomes(cohort))
     died = (cohort.labels["outcome"].iloc[known] == "Deceased").to_numpy(dtype=np.int64)
     model = PrognosisModel.fit(cohort.values(known), cohort.demographics(known), died)
     figures = []
     for row in table:
         where = (
-            f"leave-one-out, {row.patients} patients, {row.deaths} deaths, mean of {LOO_REPEATS} sub-samples; "
+            f"leave-one-out, {row.patients} patients, {row.deaths} deaths, mean of {repeats} sub-samples; "
             "interval: mean -+ standard deviation over them"
         )
         for name, (mean, spread) in (("AUC", row.auc), ("precision", row.precision), ("recall", row.recall)):
             interval = (round(mean - spread, 4), round(mean + spread, 4))
             figures.append(Figure(f"{name}, {row.inputs.name}", round(mean, 4), where, interval))
     card = feature_card(
-        "features-prognosis", "Outcome score from age, sex and lung features", ".safetensors", figures,
+        PROGNOSIS, "Outcome score from age, sex and lung features", ".safetensors", figures,
         task="prognosis",
         inputs="The 375 lung features, age in years, sex.",
         split=f"Shipped weights: {len(known)} training patients of known outcome, {int(died.sum())} deaths. "

@@ -37,9 +37,11 @@ class ExtractionSettings:
 
     Attributes:
         workers: Worker processes; ``None`` takes one a core, fewer where memory is short. 0 computes in this process.
+        parts: Which parts; the features of the others stay undefined. All unless a caller needs some features only.
     """
 
     workers: int | None = None
+    parts: tuple[parts.Part, ...] = parts.PARTS
 
     def __post_init__(self) -> None:
         if self.workers is not None and self.workers < 0:
@@ -76,9 +78,13 @@ def extract_features(
     progress(0.0, "Resampling the lungs to 1 mm")
     image = lung_image(volume, lungs)
     settings = settings or ExtractionSettings()
-    workers = _worker_count(image.size) if settings.workers is None else settings.workers
+    wanted = settings.parts
+    workers = _worker_count(image.size, len(wanted)) if settings.workers is None else settings.workers
     report = part(progress, 0.05, 1.0)
-    values = _serial(image, report, cancelled) if workers == 0 else _parallel(image, workers, report, cancelled)
+    if workers == 0:
+        values = _serial(image, wanted, report, cancelled)
+    else:
+        values = _parallel(image, wanted, workers, report, cancelled)
     return FeatureTable.from_mapping(values, lung_ml=float(np.count_nonzero(lungs)) * volume.voxel_ml)
 
 
@@ -95,39 +101,45 @@ def require_pyradiomics() -> None:
         )
 
 
-def _worker_count(voxels: int) -> int:
+def _worker_count(voxels: int, jobs: int) -> int:
     """One worker a core, as far as memory allows, and at least one."""
     available = psutil.virtual_memory().available * MEMORY_SHARE
     fitting = int(available // (WORKER_BASE_BYTES + BYTES_PER_VOXEL * voxels))
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(cores, fitting, len(parts.PARTS)))
+    return max(1, min(cores, fitting, jobs))
 
 
-def _serial(image: npt.NDArray[np.uint16], progress: Progress, cancelled: CancelCheck) -> dict[str, float]:
+def _serial(
+    image: npt.NDArray[np.uint16], wanted: tuple[parts.Part, ...], progress: Progress, cancelled: CancelCheck
+) -> dict[str, float]:
     found: dict[parts.Part, dict[str, float]] = {}
-    for one in parts.PARTS:
+    for one in wanted:
         raise_if_cancelled(cancelled)
         found[one] = parts.compute(one, image)
-        progress(len(found) / len(parts.PARTS), one.title)
+        progress(len(found) / len(wanted), one.title)
     return parts.merge(found)
 
 
 def _parallel(
-    image: npt.NDArray[np.uint16], workers: int, progress: Progress, cancelled: CancelCheck
+    image: npt.NDArray[np.uint16],
+    wanted: tuple[parts.Part, ...],
+    workers: int,
+    progress: Progress,
+    cancelled: CancelCheck,
 ) -> dict[str, float]:
     found: dict[parts.Part, dict[str, float]] = {}
     with tempfile.TemporaryDirectory(prefix="covidmtl-features-") as folder:
         path = Path(folder) / "lungs.npy"  # workers map it instead of each getting a copy through a pipe
         np.save(path, image)
         with _workers(workers) as submit:
-            waiting: dict[Future[dict[str, float]], parts.Part] = {submit(one, path): one for one in parts.PARTS}
+            waiting: dict[Future[dict[str, float]], parts.Part] = {submit(one, path): one for one in wanted}
             while waiting:
                 raise_if_cancelled(cancelled)
                 done, _ = wait(waiting, timeout=POLL_S, return_when=FIRST_COMPLETED)
                 for future in done:
                     one = waiting.pop(future)
                     found[one] = future.result()
-                    progress(len(found) / len(parts.PARTS), one.title)
+                    progress(len(found) / len(wanted), one.title)
     return parts.merge(found)
 
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from COVIDMTLLib.radiomics.definition import BIN_WIDTH, CLASSES, GLRLM, SUB_BANDS, WAVELET, WAVELET_GLCM
 from COVIDMTLLib.radiomics.lung_image import bounding_box
 
+SHARED = frozenset(CLASSES["glrlm"]) & frozenset(CLASSES["glszm"])
 SUB_BAND_CLASSES = {"glcm": WAVELET_GLCM, "glrlm": GLRLM}
 
 
@@ -76,12 +77,12 @@ def compute(one: Part, image: npt.NDArray[np.uint16]) -> dict[str, float]:
 
 
 def merge(found: Mapping[Part, Mapping[str, float]]) -> dict[str, float]:
-    """All parts as one table; GLSZM comes after GLRLM and so overwrites the three names they share."""
+    """All parts found as one table; GLSZM comes after GLRLM and so overwrites the three names they share."""
     values: dict[str, float] = {}
-    for feature_class in CLASSES:
-        values.update(found[Part(feature_class)])
-    for band in SUB_BANDS:
-        values.update(found[Part(band=band)])
+    for one in (*(Part(feature_class) for feature_class in CLASSES), *(Part(band=band) for band in SUB_BANDS)):
+        values.update(found.get(one, {}))
+    if Part("glszm") not in found:  # the shared names mean GLSZM's values, which were not computed
+        values = {name: value for name, value in values.items() if name not in SHARED}
     return values
 
 

@@ -11,6 +11,7 @@ from sklearn.model_selection import StratifiedKFold
 
 from ChestCTLib.errors import InputError, ModelError
 from COVIDMTLLib.feature_models.cards import feature_card
+from COVIDMTLLib.feature_models.left_out import leave_one_scan_out
 from COVIDMTLLib.feature_models.members import MIN_LEAF, TREE_FEATURES, BoostedMember, LinearMember, TreesMember
 from COVIDMTLLib.feature_models.network import NetworkSettings, train_network
 from COVIDMTLLib.feature_models.network_member import NetworkMember
@@ -243,3 +244,25 @@ def test_stability_counts_movement_in_the_cohorts_spread() -> None:
     assert candidates().sum() == 71 + 38
     again = Stability.from_json(found.to_json())
     np.testing.assert_array_equal(again.columns(), found.columns())
+
+
+def test_a_scan_left_out_does_not_choose_the_features_it_is_judged_by() -> None:
+    values, labels = _made_up(100, len(FEATURE_NAMES))
+    still = np.median(values, axis=0)
+    mean = FEATURE_NAMES.index("Mean")  # the column that tells the state
+    moved = {name: still.copy() for name in ("first", "second")}
+    values[:, mean] += 3.0 * states_of(labels)
+    moved["first"][mean] += 100.0  # on this scan alone the best feature does not hold
+
+    def table(row: np.ndarray) -> FeatureTable:
+        return FeatureTable(tuple(row.tolist()), 4000.0)
+
+    scans = {name: (table(still), {"smooth": table(row)}) for name, row in moved.items()}
+    found = leave_one_scan_out(values, labels, scans, StackSettings(members=("linear",)))
+    assert mean not in found.columns()
+    assert abs(found.changes["first"]["smooth"]) > 0.1  # chosen by the second scan, where it held
+    assert found.changes["second"]["smooth"] == 0.0
+    again = Stability.from_json(found.to_json())
+    assert again.changes["first"]["smooth"] == pytest.approx(found.changes["first"]["smooth"], abs=1e-3)
+    with pytest.raises(InputError, match="two or more"):
+        leave_one_scan_out(values, labels, {"first": scans["first"]})

@@ -20,7 +20,7 @@ from ChestCTLib.volume import CTVolume
 from COVIDMTLLib.radiomics import FEATURE_NAMES, ExtractionSettings, FeatureTable, extract_features
 from COVIDMTLLib.radiomics.definition import SUB_BANDS
 from COVIDMTLLib.radiomics.lung_image import MIN_LUNG_ML, WAVELET_MARGIN, lung_image
-from COVIDMTLLib.radiomics.parts import PARTS, compute, merge
+from COVIDMTLLib.radiomics.parts import PARTS, Part, compute, merge
 
 radiomics = pytest.importorskip("radiomics", reason="pyradiomics is not installed")
 
@@ -96,6 +96,24 @@ def test_worker_processes_give_the_same_numbers_as_one_process(phantom: Phantom,
     assert alone.missing == ()
     assert steps == sorted(steps)
     assert steps[-1] == pytest.approx(1.0)
+
+
+def test_parts_left_out_leave_their_features_undefined(phantom: Phantom, slab: npt.NDArray[np.uint8]) -> None:
+    settings = ExtractionSettings(workers=0, parts=(Part("firstorder"), Part("glrlm")))
+    found = extract_features(phantom.volume, slab, settings).as_dict()
+    assert found["Mean"] is not None
+    assert found["RunEntropy"] is not None
+    assert found["GrayLevelVariance"] is None  # the cohort's is GLSZM's, which was not asked for
+    assert found["Contrast"] is None
+    assert found["LLL_glcm_Contrast"] is None
+
+
+def test_the_upper_clip_comes_before_the_resampling_as_the_cohorts_maxima_show(phantom: Phantom) -> None:
+    hu = phantom.volume.hu.copy()
+    inside = phantom.lungs > 0
+    hu[inside & (np.arange(hu.shape[2]) % 8 < 4)] = 6000  # metal: clipped to 4095, the spline then overshoots
+    image = lung_image(CTVolume(hu, phantom.volume.ijk_to_lps), inside)
+    assert 4095 < image.max() < 6000
 
 
 @pytest.mark.slow
