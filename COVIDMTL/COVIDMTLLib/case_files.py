@@ -17,21 +17,40 @@ from ChestCTLib.io.images import write_image
 from ChestCTLib.io.labels import write_labels
 from ChestCTLib.labels import AIRWAY, LESION_LABELS, LUNG_LABELS
 from ChestCTLib.reporting.files import write_views
+from ChestCTLib.reporting.summary import SummaryGroup
 from ChestCTLib.volume import CTVolume
 
 MANIFEST_NAME = "manifest.json"  # marks a folder as a case of ours, which may be replaced
 FILES_KEY = "files"  # in the manifest: all files of the case, so that a later run knows which are ours
-SUMMARY_KEYS = (
-    "lungs.volume.total",
-    "lesions.volume.total",
-    "lesions.share.total",
-    "lesions.count",
-    "lesions.peripheral_ratio",
-    "lesions.severity_score",
-    "features.ct.positive",
-    "features.nat.positive",
-    "features.severity.severe",
+SUMMARY = (
+    SummaryGroup("Lungs", ("lungs.volume.total", "lungs.volume.right", "lungs.volume.left")),
+    SummaryGroup(
+        "Lesions",
+        (
+            "lesions.finding",
+            "lesions.volume.total",
+            "lesions.share.total",
+            "lesions.volume.total.ground_glass",
+            "lesions.volume.total.consolidation",
+        ),
+    ),
+    SummaryGroup("Distribution", ("lesions.distribution", "lesions.peripheral_ratio")),
+    SummaryGroup("Severity", ("lesions.severity_score",)),
+    SummaryGroup(
+        "What models say, and what each learned from",
+        (
+            "features.ct.positive",
+            "features.nat.positive",
+            "features.severity.severe",
+            "prognosis.score",
+            "network.ct.positive",
+            "network.severity.severe",
+            "intensity_map.probability.covid",
+        ),
+        models=True,
+    ),
 )
+SUMMARY_KEYS = tuple(key for group in SUMMARY for key in group.keys)
 
 
 @dataclass(frozen=True)
@@ -86,7 +105,7 @@ def write_case(case: Case, folder: Path, also: Callable[[Path], None] | None = N
     check_case_folder(folder)
     with atomic_folder(folder, replaces=_files_of_case(folder)) as unfinished:
         report = case.report
-        write_views(report, unfinished, SUMMARY_KEYS)
+        write_views(report, unfinished, SUMMARY)
         lungs = case.lungs.copy()
         lungs[case.airway & (lungs == 0)] = AIRWAY.value
         write_labels(lungs, case.volume, unfinished / "lungs.seg.nrrd", (*LUNG_LABELS, AIRWAY))

@@ -7,9 +7,9 @@ import re
 import numpy as np
 import numpy.typing as npt
 
-from ChestCTLib.case_report import Measure, Picture, Section
+from ChestCTLib.case_report import Measure, Picture, Section, Status
 from ChestCTLib.grid import canonical
-from ChestCTLib.models import find_model
+from ChestCTLib.models import ONLY_PHANTOMS, SYNTHETIC, find_model
 from ChestCTLib.reporting.pictures import heat_planes
 from ChestCTLib.volume import CTVolume
 from COVIDMTLLib.assessment import NetworkAssessment, TaskAssessment
@@ -58,6 +58,7 @@ def network_section(volume: CTVolume, lungs: npt.NDArray[np.uint8], found: Netwo
 
 def _measures(task: TaskAssessment, found: NetworkAssessment, source: str) -> list[Measure]:
     title = TASK_BY_NAME[task.task].title
+    status, why = (Status.WARNED, ONLY_PHANTOMS) if found.evidence == SYNTHETIC else (Status.OK, "")
     return [
         Measure(
             f"{KEY}.{task.task}.{slug(name)}",
@@ -65,6 +66,8 @@ def _measures(task: TaskAssessment, found: NetworkAssessment, source: str) -> li
             probability,
             "probability",
             source,
+            status,
+            why,
             decimals=3,
             evidence=found.evidence,
         )

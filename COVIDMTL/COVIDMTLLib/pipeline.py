@@ -16,16 +16,16 @@ from typing import Any, TypeAlias, cast
 import numpy as np
 import numpy.typing as npt
 
-from ChestCTLib.case_report import CaseReport, Picture, Section
-from ChestCTLib.errors import CancelledError, ChestCTError
+from ChestCTLib.case_report import CaseReport, Section
+from ChestCTLib.errors import CancelledError, ChestCTError, InputError
 from ChestCTLib.grid import canonical
 from ChestCTLib.manifest import make_manifest, volume_sha256
 from ChestCTLib.models import ModelCard, find_model
 from ChestCTLib.progress import CancelCheck, Progress, never_cancelled, no_progress, part, raise_if_cancelled
-from ChestCTLib.reporting.pictures import axial_mosaic, frontal_projection, three_planes
 from ChestCTLib.volume import CTVolume
 from COVIDMTLLib.case_files import Case
 from COVIDMTLLib.case_settings import CaseSettings, Part
+from COVIDMTLLib.overview_section import overview_section
 from LesionSegLib.lesion_section import lesion_section
 from LesionSegLib.measures import measure_lesions
 from LesionSegLib.segment import LesionResult, segment_lesions
@@ -40,8 +40,6 @@ Mask = npt.NDArray[np.uint8]
 _MakeSection: TypeAlias = Callable[["_Draft", Mask, Mask, Progress, CancelCheck], Section]
 
 SHIPPED_MAP_CLASSIFIER = "intensity-map-small-lungs"  # learned from lung-masked maps
-OUTLINE_COLORS = "Right lung outlined in blue, left lung in green"
-LESION_COLORS = "ground glass filled in yellow, consolidation in red"
 
 
 @dataclass
@@ -113,9 +111,10 @@ def run_case(
     with draft.timed("measures"):
         measured = measure_lesions(scan, lungs, lesions, cancelled=cancelled)
     with draft.timed("pictures"):
-        draft.sections.append(_overview_section(scan, lungs, lesions))
+        draft.sections.append(overview_section(scan, lungs, lesions))
         draft.sections.append(lung_section(scan, lung_result))
         draft.sections.append(lesion_section(scan, lungs, lesions, measured, _lesion_source(lesion_result)))
+        draft.sections.append(_extent_section(lungs, lesions))
 
     for name, title, start, stop, make in _OPTIONAL_PARTS:
         raise_if_cancelled(cancelled)
@@ -220,20 +219,13 @@ _OPTIONAL_PARTS: tuple[tuple[Part, str, float, float, _MakeSection], ...] = (
 )
 
 
-def _overview_section(scan: CTVolume, lungs: Mask, lesions: Mask) -> Section:
-    hu, spacing = scan.hu, scan.spacing_mm
-    colors = f"{OUTLINE_COLORS}; {LESION_COLORS}. The patient's right is on the left."
-    pictures = [
-        Picture("planes", "Three planes through the largest lesion", colors, three_planes(hu, spacing, lungs, lesions)),
-        Picture("mosaic", "Axial slices from apex to base", colors, axial_mosaic(hu, spacing, lungs, lesions)),
-    ]
-    if lesions.any():
-        caption = "Lungs in grey by their depth; lesions coloured by their depth along the line of sight."
-        projection = frontal_projection(lungs, lesions, spacing)
-        pictures.append(Picture("projection", "Where the lesions lie", caption, projection))
-    else:
-        pictures[0] = replace(pictures[0], title="Three planes through the lungs (no lesion found)")
-    return Section("overview", "Overview", pictures=tuple(pictures))
+def _extent_section(lungs: Mask, lesions: Mask) -> Section:
+    from COVIDMTLLib.extent import anatomic_extent, extent_section
+
+    try:
+        return extent_section(anatomic_extent(lungs, lesions))
+    except InputError as error:
+        return extent_section(None, str(error))
 
 
 def _lesion_source(result: LesionResult) -> str:

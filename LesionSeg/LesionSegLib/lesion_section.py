@@ -13,6 +13,7 @@ from ChestCTLib.labels import CONSOLIDATION, GROUND_GLASS
 from ChestCTLib.reporting.curve_pictures import curve_picture
 from ChestCTLib.reporting.pictures import hu_histogram
 from ChestCTLib.volume import CTVolume
+from LesionSegLib.distribution import distribution_words
 from LesionSegLib.measures.result import NO_LESION, LesionMeasures, LesionRow, RegionMeasure
 
 KEY = "lesions"
@@ -60,9 +61,18 @@ def _measures(found: LesionMeasures, source: str) -> Iterable[Measure]:
 
     yield measure("finding", "Finding", found.finding, "", "finding")
     yield measure("count", "Number of lesions", found.lesion_count, "", "lesion_count", 0)
+    yield Measure(
+        f"{KEY}.distribution",
+        "Distribution of the lesion volume",
+        distribution_words(found),
+        "",
+        source,
+        why="" if found.total.lesion_ml else found.finding,
+    )
     for region in (found.total, found.right, found.left):
         yield from _region_measures(region, source)
-    yield measure("severity_score", "Six-zone severity score (0 to 24)", found.severity_score, "", "severity_score", 0)
+    label = "Six-zone severity score (0 to 24)"
+    yield measure("severity_score", label, found.severity_score, "points", "severity_score", 0)
     thickness = found.settings.peripheral_mm
     label = f"Peripheral lesion ratio (outer {thickness:g} mm)"
     yield measure("peripheral_ratio", label, found.peripheral_percent, "%", "peripheral_percent")

@@ -107,6 +107,11 @@ class Table:
         object.__setattr__(self, "rows", rows)
         object.__setattr__(self, "columns", tuple(self.columns))
 
+    @property
+    def words(self) -> tuple[bool, ...]:
+        """For each column whether it holds words, which stand at the left; numbers stand at the right."""
+        return tuple(any(isinstance(row[n], str) for row in self.rows) for n in range(len(self.columns)))
+
     def shown_rows(self) -> list[list[str]]:
         """Rows as text, the way every view shows them."""
         return [[shown(v, c.decimals) for v, c in zip(row, self.columns, strict=True)] for row in self.rows]

@@ -18,6 +18,8 @@ from ChestCTLib.errors import ModelError
 
 Evidence = Literal["real cohort", "real slices", "synthetic", "real slices and synthetic"]
 """What a model learned from; shown wherever its output is shown."""
+SYNTHETIC: Evidence = "synthetic"
+ONLY_PHANTOMS = "Learned from phantoms only; not valid on patients."  # stands beside every answer of such a model
 
 WEIGHT_PACKAGES = ("LesionSegLib", "COVIDMTLLib")  # packages that may hold a ``weights`` folder; named, not imported
 SUFFIXES = (".safetensors", ".txt")  # never pickle: loading must not run code

@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from ChestCTLib.case_report import report_from_json
@@ -19,6 +20,7 @@ from ChestCTLib.io.images import write_image
 from ChestCTLib.io.labels import read_labels
 from ChestCTLib.overlap import overlap_measures
 from ChestCTLib.phantom import Phantom, PhantomSettings, make_phantom
+from ChestCTLib.reporting.schema import report_schema
 
 COMMAND = [sys.executable, "-m", "COVIDMTLApp"]
 QUICK = ["--lesions", "hu-bands", "--without", "features", "--without", "network", "--without", "intensity-map"]
@@ -133,7 +135,9 @@ def test_the_main_job_runs_on_a_real_scan(data_dir: Path, tmp_path: Path) -> Non
         pytest.skip(f"{scan} is not here")
     done = covidmtl("run", scan, "-o", tmp_path / "case")
     assert done.returncode == 0, done.stderr
-    report = report_from_json((tmp_path / "case" / "report.json").read_text("utf-8"))
+    text = (tmp_path / "case" / "report.json").read_text("utf-8")
+    jsonschema.validate(json.loads(text), report_schema())
+    report = report_from_json(text)
     for side in ("right", "left"):
         volume = report.measure(f"lungs.volume.{side}").value
         assert isinstance(volume, float) and 700 < volume < 4500

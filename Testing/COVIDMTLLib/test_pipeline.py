@@ -2,25 +2,45 @@
 
 from __future__ import annotations
 
+import json
+import re
+import sys
+from collections.abc import Iterator
 from dataclasses import replace
 
+import jsonschema
 import numpy as np
 import pytest
 
 from ChestCTLib.case_report import CaseReport
 from ChestCTLib.phantom import PhantomSettings, make_phantom
+from ChestCTLib.reporting.csv_view import measures_csv
+from ChestCTLib.reporting.html_view import report_html
+from ChestCTLib.reporting.schema import report_schema
+from ChestCTLib.reporting.summary import shown_groups
 from ChestCTLib.volume import Acquisition, CTVolume
-from COVIDMTLLib.case_files import Case
+from COVIDMTLLib.case_files import SUMMARY, Case
 from COVIDMTLLib.case_settings import CaseSettings
 from COVIDMTLLib.pipeline import run_case
 
-QUICK = CaseSettings(lesions="hu-bands", without=frozenset({"features", "network"}))
+QUICK = CaseSettings(lesions="hu-bands", without=frozenset({"network"}))
 
 
 @pytest.fixture(scope="module")
 def scan() -> CTVolume:
     volume = make_phantom(PhantomSettings(seed=3, spacing_mm=(6.0, 3.0, 3.0))).volume
     return replace(volume, acquisition=Acquisition("B31f", 5.0))
+
+
+pytestmark = pytest.mark.slow  # one case takes some ten seconds
+
+
+@pytest.fixture(scope="module", autouse=True)
+def without_radiomics() -> Iterator[None]:
+    """As on a computer without pyradiomics: its import fails."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "radiomics", None)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +59,34 @@ def test_a_flipped_scan_gives_the_same_numbers_and_masks_on_its_own_grid(scan: C
     assert np.array_equal(flipped.lungs, case.lungs[::-1, ::-1])
     assert np.array_equal(flipped.lesions, case.lesions[::-1, ::-1])
     assert numbers(flipped.report) == numbers(case.report)
+
+
+def test_a_part_that_cannot_run_says_why_and_the_case_stands(case: Case) -> None:
+    features = case.report.section("features")
+    assert "pyradiomics" in features.not_available and not features.measures
+    assert case.report.measure("lungs.volume.total").value
+    assert case.report.section("intensity_map").measures
+
+
+def test_the_report_keeps_to_its_published_schema(case: Case) -> None:
+    jsonschema.validate(json.loads(case.report.to_json()), report_schema())
+
+
+def test_the_anatomic_extent_is_the_lesion_share_to_the_digit_in_every_view(case: Case) -> None:
+    report = case.report
+    for extent, share in (("all", ""), ("ground_glass", ".ground_glass"), ("consolidation", ".consolidation")):
+        shown, expected = report.measure(f"extent.{extent}"), report.measure(f"lesions.share.total{share}")
+        assert shown.text == expected.text and shown.value == expected.value and shown.unit == "%"
+        assert re.search(rf"^extent\.{extent},[^\n]*,{re.escape(shown.text)},%,", measures_csv(report), re.MULTILINE)
+        assert re.search(rf'data-key="extent\.{extent}">{re.escape(shown.text)}<', report_html(report))
+
+
+def test_the_summary_holds_lungs_lesions_distribution_severity_and_the_models_evidence(case: Case) -> None:
+    groups = {group.title: group for group in shown_groups(case.report, SUMMARY)}
+    assert list(groups)[:4] == ["Lungs", "Lesions", "Distribution", "Severity"]
+    (answers,) = (group for group in groups.values() if group.models)
+    assert [measure.evidence for measure in answers.measures] == ["synthetic"]
+    assert all(m.unit for group in groups.values() for m in group.measures if isinstance(m.value, float))
 
 
 def test_the_manifest_tells_kernel_and_slice_thickness(case: Case) -> None:

@@ -24,6 +24,7 @@ from ChestCTLib.case_report import (
 from ChestCTLib.errors import InputError
 from ChestCTLib.reporting.csv_view import measures_csv, table_csv
 from ChestCTLib.reporting.html_view import report_html
+from ChestCTLib.reporting.summary import SummaryGroup
 
 
 def example() -> CaseReport:
@@ -80,11 +81,41 @@ def test_a_report_of_another_schema_version_is_refused_by_name() -> None:
 
 
 def test_the_page_is_self_contained_escaped_and_carries_the_research_notice() -> None:
-    html = report_html(example(), summary_keys=("lungs.volume", "unknown"))
+    html = report_html(example(), (SummaryGroup("Lungs", ("lungs.volume", "unknown")),))
     assert not re.search(r'(src|href)="(?!data:|#)', html)
+    assert not re.search(r"url\(|@import|https?://", html)
     assert "&lt;b&gt;" in html and "<td><b>" not in html
     assert html.count(RESEARCH_NOTICE) == 2  # at the top and in the section with probabilities
     assert "At a glance" in html and "odd spacing" in html
+
+
+def test_what_is_read_first_names_the_evidence_of_each_model_and_skips_what_is_not_there() -> None:
+    groups = (
+        SummaryGroup("Lungs", ("lungs.volume", "unknown")),
+        SummaryGroup("Nothing of this", ("unknown",)),
+        SummaryGroup("Models", ("p.ct",), models=True),
+    )
+    html = report_html(example(), groups)
+    first = html[html.index("At a glance") : html.index("Warnings")]
+    assert "4321.0 mL" in first and "Nothing of this" not in first
+    assert re.search(r"Probability</td>.*?0\.123.*?synthetic.*?Far away", first, flags=re.DOTALL)
+
+
+def test_words_stand_at_the_left_and_numbers_at_the_right() -> None:
+    columns = (Column("n", "Lesion", decimals=0), Column("v", "Volume", "mL"), Column("z", "Zone"))
+    table = Table("t", "Lesions", columns, ((1, 2.5, "right upper"), (2, None, "left lower")))
+    assert table.words == (False, False, True)
+    html = report_html(CaseReport("case-1", (Section("s", "S", tables=(table,)),)))
+    assert '<th class="number">Lesion</th><th class="number">Volume [mL]</th><th>Zone</th>' in html
+    assert '<td class="number">2</td><td class="number">n/a</td><td>left lower</td>' in html
+
+
+def test_a_source_that_most_measures_share_is_said_once() -> None:
+    measures = [Measure(f"m.{n}", f"Measure {n}", float(n), "mL", "the lung mask") for n in range(5)]
+    report = CaseReport("case-1", (Section("s", "S", (*measures, Measure("o", "Other", 1.0, "mL", "the model"))),))
+    html = report_html(report)
+    assert html.count("the lung mask") == 1 and html.count("the model") == 1
+    assert measures_csv(report).count("the lung mask") == 5
 
 
 def test_a_table_shows_its_units_and_what_is_missing() -> None:

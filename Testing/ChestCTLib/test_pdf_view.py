@@ -15,7 +15,10 @@ from ChestCTLib.case_report import RESEARCH_NOTICE, CaseReport, Column, Measure,
 from ChestCTLib.reporting.csv_view import table_csv
 from ChestCTLib.reporting.pdf_tables import column_parts
 from ChestCTLib.reporting.pdf_view import report_pdf
+from ChestCTLib.reporting.summary import SummaryGroup
 from ChestCTLib.reporting.wording import remarks, value_text
+
+SUMMARY = (SummaryGroup("Lungs", ("lungs.volume", "unknown")), SummaryGroup("Models", ("p",), models=True))
 
 
 def picture(columns: int = 300, rows: int = 200) -> bytes:
@@ -61,9 +64,10 @@ def page_texts(pdf: bytes) -> list[str]:
 
 def test_every_number_stands_in_the_pdf_with_the_digits_and_units_of_the_other_views() -> None:
     report = example()
-    text = " ".join(page_texts(report_pdf(report, ("lungs.volume", "unknown"))))
+    text = " ".join(page_texts(report_pdf(report, SUMMARY)))
     assert "At a glance" in text
     assert "4321.0 mL" in text
+    assert "Learned from" in text
     for measure in report.sections[0].measures:
         assert value_text(measure, unit=False) in text
         assert measure.label in text

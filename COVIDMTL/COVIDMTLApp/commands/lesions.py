@@ -98,6 +98,7 @@ def measure(
         from ChestCTLib.manifest import make_manifest, volume_sha256
         from ChestCTLib.progress import part
         from ChestCTLib.reporting.files import earlier_views, write_views
+        from ChestCTLib.reporting.summary import SummaryGroup
         from LesionSegLib.lesion_section import lesion_section
         from LesionSegLib.measures import MeasureSettings, measure_lesions
 
@@ -115,7 +116,7 @@ def measure(
         )
         if output is not None:
             with atomic_folder(output, replaces=earlier_views(output)) as folder:
-                write_views(report, folder, SUMMARY_KEYS)
+                write_views(report, folder, (SummaryGroup("Lesions", SUMMARY_KEYS),))
         console.emit(
             {
                 "result": {

@@ -10,6 +10,7 @@ from ChestCTLib.case_report import CaseReport, Column, Measure, Picture, Section
 from ChestCTLib.io.atomic import atomic_folder
 from ChestCTLib.manifest import library_versions, plain
 from ChestCTLib.reporting.files import earlier_views, write_views
+from ChestCTLib.reporting.summary import SummaryGroup
 from ChestCTLib.zones import ZONES
 from COVIDMTLLib.follow_up.compare import FollowUp, FollowUpSettings, RegionChange
 from COVIDMTLLib.follow_up.pictures import COLORS, difference_picture
@@ -18,17 +19,28 @@ from COVIDMTLLib.follow_up.time_point import TimePoint
 KEY = "follow_up"
 VOLUME_SOURCE = "lesion masks, each on its own scan's voxels"
 MATCH_SOURCE = "lesions matched after rigid registration of the lungs"
-SUMMARY_KEYS = (
-    f"{KEY}.lesion.before",
-    f"{KEY}.lesion.after",
-    f"{KEY}.lesion.change",
-    f"{KEY}.lesion.change_percent",
-    f"{KEY}.share.before",
-    f"{KEY}.share.after",
-    f"{KEY}.lesions.new",
-    f"{KEY}.lesions.resolved",
-    f"{KEY}.lesions.persisting",
+SUMMARY = (
+    SummaryGroup(
+        "Lesion volume",
+        (
+            f"{KEY}.lesion.before",
+            f"{KEY}.lesion.after",
+            f"{KEY}.lesion.change",
+            f"{KEY}.lesion.change_percent",
+        ),
+    ),
+    SummaryGroup(
+        "Lesions and lungs",
+        (
+            f"{KEY}.lesions.new",
+            f"{KEY}.lesions.resolved",
+            f"{KEY}.lesions.persisting",
+            f"{KEY}.share.before",
+            f"{KEY}.share.after",
+        ),
+    ),
 )
+SUMMARY_KEYS = tuple(key for group in SUMMARY for key in group.keys)
 
 
 def write_follow_up(
@@ -57,7 +69,7 @@ def write_follow_up(
     names = "-".join(p.input_sha256[:8] or "unknown" for p in points)
     report = CaseReport(f"follow-up-{names}", (follow_up_section(found),), found.warnings, provenance)
     with atomic_folder(folder, replaces=earlier_views(folder)) as unfinished:
-        write_views(report, unfinished, SUMMARY_KEYS)
+        write_views(report, unfinished, SUMMARY)
     return report
 
 

@@ -7,6 +7,7 @@ import io
 import numpy as np
 
 from ChestCTLib.case_report import Measure, Picture, Section, Status
+from ChestCTLib.models import ONLY_PHANTOMS, SYNTHETIC
 from COVIDMTLLib.intensity_map.classes import CLASS_KEYS, CLASSES
 from COVIDMTLLib.intensity_map.classifier import MapPrediction
 from COVIDMTLLib.intensity_map.map import Decomposition, IntensityMap
@@ -104,34 +105,30 @@ def _mean_hu(counts: np.ndarray, edges_hu: np.ndarray) -> float | None:
 
 
 def _probability_measures(prediction: MapPrediction | None, why: str) -> list[Measure]:
-    measures = []
-    for number, (key, name) in enumerate(zip(CLASS_KEYS, CLASSES, strict=True)):
-        label = f"Probability of the class '{name}'"
-        if prediction is None:
-            reason = why or "No map classifier was asked for."
-            measures.append(Measure(f"{KEY}.probability.{key}", label, None, why=reason, decimals=3))
-            continue
-        card = prediction.card
-        synthetic = card.evidence == "synthetic"
-        if not prediction.familiar:
-            reason = (
-                f"The scan's map is unlike the maps the model learned from ({prediction.strangeness:.2f} times the "
-                "limit): its answer would mean nothing."
-            )
-            measures.append(
-                Measure(f"{KEY}.probability.{key}", label, None, "", card.id, why=reason, evidence=card.evidence)
-            )
-            continue
-        measures.append(
-            Measure(
-                f"{KEY}.probability.{key}",
-                label,
-                prediction.probabilities[number],
-                source=card.id,
-                status=Status.WARNED if synthetic else Status.OK,
-                why="Learned from phantoms only; not valid on patients." if synthetic else "",
-                decimals=3,
-                evidence=card.evidence,
-            )
+    card = prediction.card if prediction else None
+    probabilities: tuple[float | None, ...] = (None,) * len(CLASSES)
+    status = Status.OK
+    if prediction is None:
+        why = why or "No map classifier was asked for."
+    elif not prediction.familiar:
+        why = (
+            f"The scan's map is unlike the maps the model learned from ({prediction.strangeness:.2f} times the limit): "
+            "its answer would mean nothing."
         )
-    return measures
+    else:
+        probabilities = prediction.probabilities
+        status, why = (Status.WARNED, ONLY_PHANTOMS) if prediction.card.evidence == SYNTHETIC else (Status.OK, "")
+    return [
+        Measure(
+            f"{KEY}.probability.{key}",
+            f"Intensity map classifier: {name}",
+            probability,
+            "probability",
+            card.title if card else "",
+            status,
+            why,
+            decimals=3,
+            evidence=card.evidence if card else "",
+        )
+        for key, name, probability in zip(CLASS_KEYS, CLASSES, probabilities, strict=True)
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ChestCTLib.case_report import CaseReport, report_from_json
@@ -9,22 +10,23 @@ from ChestCTLib.errors import InputError
 from ChestCTLib.reporting.csv_view import measures_csv, table_csv
 from ChestCTLib.reporting.html_view import report_html
 from ChestCTLib.reporting.pdf_view import report_pdf
+from ChestCTLib.reporting.summary import SummaryGroup
 
 REPORT_NAME = "report.json"
 TABLES, PICTURES = "tables", "pictures"
 
 
-def write_views(report: CaseReport, folder: Path, summary_keys: tuple[str, ...] = ()) -> None:
+def write_views(report: CaseReport, folder: Path, summary: Sequence[SummaryGroup] = ()) -> None:
     """Write ``report.json``, ``report.html``, ``report.pdf``, ``measures.csv``, ``tables/`` and ``pictures/``.
 
     Args:
         report: The report.
         folder: An existing folder, usually the unfinished one of :func:`ChestCTLib.io.atomic.atomic_folder`.
-        summary_keys: Keys of the measures that are read first.
+        summary: What is read first.
     """
     (folder / REPORT_NAME).write_text(report.to_json(), encoding="utf-8")
-    (folder / "report.html").write_text(report_html(report, summary_keys), encoding="utf-8")
-    (folder / "report.pdf").write_bytes(report_pdf(report, summary_keys))
+    (folder / "report.html").write_text(report_html(report, summary), encoding="utf-8")
+    (folder / "report.pdf").write_bytes(report_pdf(report, summary))
     (folder / "measures.csv").write_text(measures_csv(report), encoding="utf-8")
     (folder / TABLES).mkdir()
     (folder / PICTURES).mkdir()

@@ -27,8 +27,7 @@ def fitted_tables(table: Table, width: float) -> list[Flowable]:
     headings = [column.heading for column in table.columns]
     rows = table.shown_rows()
     needed = [_column_width(headings[n], [row[n] for row in rows]) for n in range(len(headings))]
-    words = [any(isinstance(row[n], str) for row in table.rows) for n in range(len(headings))]
-    return [_draw(headings, rows, part, needed, words, width) for part in column_parts(needed, width)]
+    return [_draw(headings, rows, part, needed, table.words, width) for part in column_parts(needed, width)]
 
 
 def column_parts(needed: list[float], width: float) -> list[list[int]]:
@@ -58,7 +57,12 @@ def _column_width(heading: str, cells: list[str]) -> float:
 
 
 def _draw(
-    headings: list[str], rows: list[list[str]], part: list[int], needed: list[float], words: list[bool], width: float
+    headings: list[str],
+    rows: list[list[str]],
+    part: list[int],
+    needed: list[float],
+    words: tuple[bool, ...],
+    width: float,
 ) -> Flowable:
     """Words stand at the left of their column, numbers at the right."""
     from reportlab.platypus import Table as PdfTable

@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ChestCTLib.case_report import RESEARCH_NOTICE, CaseReport, Measure, Section, Status
 from ChestCTLib.errors import MissingDependencyError
+from ChestCTLib.models import SYNTHETIC
 from ChestCTLib.reporting.pdf_style import LINE, MARGIN, NOTICE_GROUND, SOFT, WARN, paragraph, styles
 from ChestCTLib.reporting.pdf_tables import fitted_tables
-from ChestCTLib.reporting.wording import remarks, value_text
+from ChestCTLib.reporting.summary import ShownGroup, SummaryGroup, shown_groups
+from ChestCTLib.reporting.wording import remarks, shared_source, value_text
 
 if TYPE_CHECKING:
     from reportlab.platypus import Flowable
 
-TILE_COLUMNS = 3
+SUMMARY_GAP = 24.0  # points between the two columns of the summary
+ANSWER_WIDTHS = (0.31, 0.17, 0.13, 0.39)  # of the page's width: question, answer, learned from, remarks
 PICTURE_HEIGHT_SHARE = 0.62  # of the page: a picture shares it with its heading and caption
-MEASURE_WIDTHS = (0.34, 0.17, 0.09, 0.40)  # of the page's width: label, value, unit, remarks
+MEASURE_WIDTHS = (0.34, 0.17, 0.11, 0.38)  # of the page's width: label, value, unit, remarks
+_NO_PADDING = [(side, (0, 0), (-1, -1), 0) for side in ("LEFTPADDING", "RIGHTPADDING")]
+_ROW_STYLE = [
+    ("VALIGN", (0, 0), (-1, -1), "TOP"),
+    ("LEFTPADDING", (0, 0), (0, -1), 0),
+    ("TOPPADDING", (0, 0), (-1, -1), 2),
+    ("BOTTOMPADDING", (0, 0), (-1, -1), 2),
+]
 
 
-def report_pdf(report: CaseReport, summary_keys: tuple[str, ...] = ()) -> bytes:
+def report_pdf(report: CaseReport, summary: Sequence[SummaryGroup] = ()) -> bytes:
     """The report as PDF bytes; the same report gives the same bytes.
 
     Args:
         report: The case.
-        summary_keys: Keys of the measures that a referring clinician reads first; those the report lacks are skipped.
+        summary: What a referring clinician reads first.
 
     Raises:
         MissingDependencyError: ReportLab is not installed.
@@ -49,7 +60,7 @@ def report_pdf(report: CaseReport, summary_keys: tuple[str, ...] = ()) -> bytes:
     )
     width, height = document.width, document.height
     story = _head(report)
-    story += _summary(report, summary_keys, width)
+    story += _summary(shown_groups(report, summary), width)
     story += _warnings(report)
     for section in report.sections:
         story += _section(section, width, height)
@@ -84,30 +95,62 @@ def _notice() -> Flowable:
     return table
 
 
-def _summary(report: CaseReport, keys: tuple[str, ...], width: float) -> list[Flowable]:
-    known = {m.key: m for s in report.sections for m in s.measures}
-    chosen = [known[key] for key in keys if key in known]
-    if not chosen:
+def _summary(groups: Sequence[ShownGroup], width: float) -> list[Flowable]:
+    """Groups of measures side by side, models' answers below them over the whole width."""
+    if not groups:
         return []
     from reportlab.platypus import Spacer, Table, TableStyle
 
-    cells: list[list[Any]] = [_tile(measure) for measure in chosen]
-    cells += [[]] * (-len(cells) % TILE_COLUMNS)
-    rows = [cells[start : start + TILE_COLUMNS] for start in range(0, len(cells), TILE_COLUMNS)]
-    table = Table(rows, colWidths=[width / TILE_COLUMNS] * TILE_COLUMNS)
-    table.setStyle(
-        TableStyle([("GRID", (0, 0), (-1, -1), 0.5, LINE), ("VALIGN", (0, 0), (-1, -1), "TOP")]),
-    )
-    return [paragraph("At a glance", "heading"), table, Spacer(1, 8)]
+    story: list[Flowable] = [paragraph("At a glance", "heading")]
+    half = (width - SUMMARY_GAP) / 2
+    cells: list[Any] = [_group(group, half) for group in groups if not group.models]
+    cells += [""] * (len(cells) % 2)
+    if cells:
+        rows = [[left, "", right] for left, right in zip(cells[::2], cells[1::2], strict=True)]
+        side_by_side = Table(rows, colWidths=[half, SUMMARY_GAP, half], hAlign="LEFT")
+        side_by_side.setStyle(TableStyle([*_NO_PADDING, ("VALIGN", (0, 0), (-1, -1), "TOP")]))
+        story.append(side_by_side)
+    for group in groups:
+        if group.models:
+            story += [paragraph(group.title, "subheading"), _answers(group, width)]
+    return [*story, Spacer(1, 6)]
 
 
-def _tile(measure: Measure) -> list[Flowable]:
-    found = [paragraph(measure.label, "small"), paragraph(value_text(measure), _value_style(measure, "value"))]
-    if measure.evidence:
-        found.append(paragraph(f"learned from: {measure.evidence}", "small"))
-    if measure.why:
-        found.append(paragraph(measure.why, "small"))
-    return found
+def _group(group: ShownGroup, width: float) -> list[Flowable]:
+    from reportlab.platypus import Table, TableStyle
+
+    lines = [
+        [
+            paragraph(measure.label, "cell"),
+            [
+                paragraph(value_text(measure), _value_style(measure, "value")),
+                *([paragraph(measure.why, "small_right")] if measure.why else []),
+            ],
+        ]
+        for measure in group.measures
+    ]
+    table = Table(lines, colWidths=[0.5 * width, 0.5 * width])
+    table.setStyle(TableStyle([*_NO_PADDING, ("LINEBELOW", (0, 0), (-1, -1), 0.4, LINE), *_ROW_STYLE]))
+    return [*([paragraph(group.title, "subheading")] if group.title else []), table]
+
+
+def _answers(group: ShownGroup, width: float) -> Flowable:
+    from reportlab.platypus import Table, TableStyle
+
+    heads = ("Question", "Answer", "Learned from", "Model and remarks")
+    rows = [[paragraph(text, "head_right" if text == "Answer" else "head") for text in heads]]
+    rows += [
+        [
+            paragraph(measure.label, "cell"),
+            paragraph(value_text(measure), _value_style(measure, "number")),
+            paragraph(measure.evidence, "cell_warn" if measure.evidence == SYNTHETIC else "cell"),
+            paragraph(" · ".join(text for text in (measure.source, measure.why) if text), "small"),
+        ]
+        for measure in group.measures
+    ]
+    table = Table(rows, colWidths=[width * share for share in ANSWER_WIDTHS], repeatRows=1)
+    table.setStyle(TableStyle([("LINEBELOW", (0, 0), (-1, -1), 0.4, LINE), *_ROW_STYLE]))
+    return table
 
 
 def _value_style(measure: Measure, style: str) -> str:
@@ -131,6 +174,9 @@ def _section(section: Section, width: float, height: float) -> list[Flowable]:
         story.append(paragraph(f"Not available: {section.not_available}", "soft"))
     story += [paragraph(note, "note") for note in section.notes]
     if section.measures:
+        shared = shared_source(section.measures)
+        if shared:
+            story.append(paragraph(f"Source, unless a line names another: {shared}.", "source"))
         story.append(_measures(section, width))
     for picture in section.pictures:
         caption = paragraph(f"{picture.title}. {picture.caption}", "caption")
@@ -144,29 +190,20 @@ def _section(section: Section, width: float, height: float) -> list[Flowable]:
 def _measures(section: Section, width: float) -> Flowable:
     from reportlab.platypus import Table, TableStyle
 
-    rows = [[paragraph(text, "head") for text in ("Measure", "Value", "Unit", "Source and remarks")]]
-    rows[0][1] = paragraph("Value", "head_right")
+    shared = shared_source(section.measures)
+    heads = ("Measure", "Value", "Unit", "Source and remarks")
+    rows = [[paragraph(text, "head_right" if text == "Value" else "head") for text in heads]]
     for measure in section.measures:
         rows.append(
             [
                 paragraph(measure.label, "cell"),
                 paragraph(value_text(measure, unit=False), _value_style(measure, "number")),
                 paragraph(measure.unit, "cell"),
-                paragraph(remarks(measure), "small"),
+                paragraph(remarks(measure, shared), "small"),
             ]
         )
     table = Table(rows, colWidths=[width * share for share in MEASURE_WIDTHS], repeatRows=1, spaceAfter=6)
-    table.setStyle(
-        TableStyle(
-            [
-                ("LINEBELOW", (0, 0), (-1, -1), 0.4, LINE),
-                ("VALIGN", (0, 0), (-1, -1), "TOP"),
-                ("LEFTPADDING", (0, 0), (0, -1), 0),
-                ("TOPPADDING", (0, 0), (-1, -1), 2),
-                ("BOTTOMPADDING", (0, 0), (-1, -1), 2),
-            ]
-        )
-    )
+    table.setStyle(TableStyle([("LINEBELOW", (0, 0), (-1, -1), 0.4, LINE), *_ROW_STYLE]))
     return table
 
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+
 from ChestCTLib.case_report import Measure
+
+SHARED_FROM = 4  # measures of one source from which on it is said once above them instead of on every line
 
 
 def value_text(measure: Measure, unit: bool = True) -> str:
@@ -16,7 +21,15 @@ def value_text(measure: Measure, unit: bool = True) -> str:
     return text
 
 
-def remarks(measure: Measure) -> str:
-    """Source, what a model learned from, and why a value is doubtful or missing, in one line."""
+def shared_source(measures: Sequence[Measure]) -> str:
+    """The source of most of a section's measures, to be said once; "" where none is frequent."""
+    counted = Counter(measure.source for measure in measures if measure.source and not measure.evidence)
+    (source, count), *_ = counted.most_common(1) or [("", 0)]
+    return source if count >= SHARED_FROM else ""
+
+
+def remarks(measure: Measure, shared: str = "") -> str:
+    """Source (unless it is the shared one), what a model learned from, and why a value is doubtful, in one line."""
     evidence = f"learned from: {measure.evidence}" if measure.evidence else ""
-    return " · ".join(part for part in (measure.source, evidence, measure.why) if part)
+    source = "" if measure.source == shared else measure.source
+    return " · ".join(part for part in (source, evidence, measure.why) if part)
