@@ -9,6 +9,7 @@ from ChestCTLib.errors import ModelError
 from ChestCTLib.models import ModelCard, find_model
 from ChestCTLib.reporting.pictures import png_bytes
 from COVIDMTLLib.cohort.context import shipped_context
+from COVIDMTLLib.cohort.published import BOX_PLOT_FEATURES
 from COVIDMTLLib.feature_models.assess import FeatureAssessment, ModelAnswer
 from COVIDMTLLib.network_section import slug
 from COVIDMTLLib.radiomics.table import FeatureTable
@@ -63,7 +64,7 @@ def feature_section(features: FeatureTable, found: FeatureAssessment) -> Section
     )
     title = f"Lung features and the cohort{OUTSIDE_TITLE if outside else ''}"
     notes = (found.outside.text, found.text)
-    return Section(KEY, title, tuple(measures), (_table(found),), (picture,), notes, "", True)
+    return Section(KEY, title, tuple(measures), (_table(found), _profile(features)), (picture,), notes, "", True)
 
 
 def _answer(prefix: str, who: str, answer: ModelAnswer, outside: str) -> Iterable[Measure]:
@@ -116,6 +117,23 @@ def _table(found: FeatureAssessment) -> Table:
     )
     title = f"The {MOST_EXTREME} features farthest from the cohort's middle (1 and 99 %: at its end or beyond)"
     return Table("context", title, columns, rows)
+
+
+def _profile(features: FeatureTable) -> Table:
+    """The picture's features in numbers, from which any program can draw it."""
+    columns = (
+        Column("feature", "Feature"),
+        Column("value", "This scan", "", 4),
+        Column("low", "5th percentile", "", 4),
+        Column("high", "95th percentile", "", 4),
+        *(Column(slug(group), f"Median among {group}", "", 4) for group in SEVERITY.classes),
+    )
+    values, context = features.as_dict(), shipped_context()
+    rows = []
+    for name in BOX_PLOT_FEATURES:
+        low, high, medians = context.spread(name)
+        rows.append((name, values[name], low, high, *medians))
+    return Table("profile", "This scan among the cohort's patients, in numbers", columns, tuple(rows))
 
 
 def _card(model_id: str) -> ModelCard | None:

@@ -38,6 +38,21 @@ class Prepared:
 
 
 @dataclass(frozen=True)
+class PreparedMap:
+    """A smooth map of real numbers that the program wants as a quickly readable array, no finer than it needs.
+
+    Attributes:
+        file: Name of the file that the command writes.
+        name: Stem of the prepared files: ``NAME.npy``, and ``NAME.json`` with the sampling step of each axis.
+        spacing_mm: Every n-th voxel is kept as long as the spacing stays below.
+    """
+
+    file: str
+    name: str
+    spacing_mm: float
+
+
+@dataclass(frozen=True)
 class Request:
     """What a child is to do.
 
@@ -47,6 +62,7 @@ class Request:
         commands: Arguments of the ``covidmtl`` commands, run one after another.
         volume: The CT file, relative to the folder; gives the grid of the prepared labels.
         prepared: Label files to prepare once all commands are done.
+        maps: Files of real numbers to prepare likewise; those that the commands did not write are passed over.
     """
 
     parent: int
@@ -54,6 +70,7 @@ class Request:
     commands: tuple[tuple[str, ...], ...]
     volume: str = ""
     prepared: tuple[Prepared, ...] = field(default=())
+    maps: tuple[PreparedMap, ...] = field(default=())
 
     def write(self, path: Path) -> None:
         """Write the request as JSON."""
@@ -67,6 +84,7 @@ class Request:
         values["prepared"] = tuple(
             Prepared(item["labels"], tuple(item["values"]), item["name"]) for item in values["prepared"]
         )
+        values["maps"] = tuple(PreparedMap(**item) for item in values["maps"])
         return cls(**values)
 
 
@@ -80,6 +98,9 @@ def main() -> None:
         _run_command(command)
     for item in request.prepared:
         _prepare(request, item)
+    for chosen in request.maps:
+        if Path(chosen.file).is_file():
+            _prepare_map(chosen)
 
 
 def process_exists(pid: int) -> bool:
@@ -132,6 +153,17 @@ def _prepare(request: Request, item: Prepared) -> None:
     x, y, z = image.GetSpacing()
     for value in item.values:
         write_surface(surface(labels == value, (z, y, x), LPS_FROM_RAS @ to_lps), Path(f"{item.name}-{value}.vtp"))
+
+
+def _prepare_map(item: PreparedMap) -> None:
+    import numpy as np
+    import SimpleITK as sitk
+
+    image = sitk.ReadImage(item.file)
+    step = [max(1, int(item.spacing_mm / size)) for size in reversed(image.GetSpacing())]
+    array = sitk.GetArrayViewFromImage(image)[:: step[0], :: step[1], :: step[2]]
+    np.save(f"{item.name}.npy", np.ascontiguousarray(array, dtype=np.float32))
+    Path(f"{item.name}.json").write_text(json.dumps(step), encoding="utf-8")
 
 
 def _end_with_parent(request: Request) -> None:

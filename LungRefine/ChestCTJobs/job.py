@@ -23,7 +23,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ChestCTJobs.child import Prepared, Request, process_exists
+from ChestCTJobs.child import Prepared, PreparedMap, Request, process_exists
 from ChestCTLib.errors import ChestCTError
 
 logger = logging.getLogger(__name__)
@@ -85,6 +85,7 @@ class Work:
         show: Puts them into the scene: the only place where nodes are changed, and too late to cancel.
         volume: Name of the CT file that ``before`` writes.
         prepared: Label files to make quickly readable.
+        maps: Files of real numbers to make quickly readable.
     """
 
     commands: tuple[tuple[str, ...], ...]
@@ -93,6 +94,7 @@ class Work:
     show: Callable[[], Iterator[None]]
     volume: str = ""
     prepared: tuple[Prepared, ...] = field(default=())
+    maps: tuple[PreparedMap, ...] = field(default=())
 
 
 class Job:
@@ -214,7 +216,8 @@ class Job:
     def _launch(self) -> None:
         assert self._folder is not None
         commands = tuple(("--progress", "json", *command) for command in self.work.commands)
-        request = Request(os.getpid(), str(self._folder), commands, self.work.volume, self.work.prepared)
+        work = self.work
+        request = Request(os.getpid(), str(self._folder), commands, work.volume, work.prepared, work.maps)
         request.write(self._folder / "request.json")
         command = [interpreter(), "-m", CHILD, str(self._folder / "request.json")]
         with (self._folder / "stdout.txt").open("wb") as out, (self._folder / "stderr.txt").open("wb") as err:

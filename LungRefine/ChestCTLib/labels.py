@@ -60,3 +60,23 @@ LESION_LABELS = (GROUND_GLASS, CONSOLIDATION)
 
 # Lung that refinement found beyond the classical mask; shown, measured, and part of the lungs.
 RECOVERED = Label(1, "recovered lung", (0.93, 0.45, 0.85), ANATOMY, LUNG)
+
+# What became of a lesion's voxels between two scans; there are no standard codes for it.
+LESION = Code("SCT", "52988006", "Lesion")
+OWN_SCHEME = "99COVIDMTL"  # DICOM keeps names that begin with 99 for private coding schemes
+NEW_LESION = Label(
+    1, "new lesion", (0.90, 0.22, 0.20), MORPHOLOGY, LESION, Code(OWN_SCHEME, "new", "Not in the earlier scan"), LUNG
+)
+RESOLVED_LESION = Label(
+    2, "resolved lesion", (0.25, 0.60, 0.95), MORPHOLOGY, LESION, Code(OWN_SCHEME, "resolved", "Gone since then"), LUNG
+)
+PERSISTING_LESION = Label(
+    3,
+    "persisting lesion",
+    (0.96, 0.80, 0.30),
+    MORPHOLOGY,
+    LESION,
+    Code(OWN_SCHEME, "persisting", "In both scans"),
+    LUNG,
+)
+CHANGE_LABELS = (NEW_LESION, RESOLVED_LESION, PERSISTING_LESION)

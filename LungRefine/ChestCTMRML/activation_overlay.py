@@ -51,6 +51,7 @@ def set_activation(
     values: npt.NDArray[np.floating[Any]],
     title: str,
     style: ActivationStyle = DEFAULT_STYLE,
+    step: tuple[int, int, int] = (1, 1, 1),
 ) -> Any:
     """Put a task's map into the nodes that the CT keeps for it; nothing is shown yet.
 
@@ -58,9 +59,10 @@ def set_activation(
         scene: The ``vtkMRMLScene``.
         volume_node: The CT.
         task: Key of the task, such as ``ct``.
-        values: ``[k, j, i]`` in [0, 1] on the CT's own voxel grid.
+        values: ``[k, j, i]`` in [0, 1] on the CT's own voxel grid, at every ``step``-th voxel.
         title: Name of a new node.
         style: Threshold and opacity.
+        step: Along k, j, i.
 
     Returns:
         The map's ``vtkMRMLScalarVolumeNode``.
@@ -69,7 +71,7 @@ def set_activation(
         InputError: The map lies on another grid.
     """
     node = owned_node(scene, volume_node, f"{ROLE}.{task}", "vtkMRMLScalarVolumeNode", title)
-    set_map(node, values, volume_node)
+    set_map(node, values, volume_node, step)
     if node.GetDisplayNode() is None:
         node.CreateDefaultDisplayNodes()
     display = node.GetScalarVolumeDisplayNode()

@@ -90,21 +90,33 @@ def add_map(scene: Any, values: npt.NDArray[np.floating[Any]], like: CTVolume, n
     return node
 
 
-def set_map(map_node: Any, values: npt.NDArray[np.floating[Any]], volume_node: Any) -> None:
+def set_map(
+    map_node: Any, values: npt.NDArray[np.floating[Any]], volume_node: Any, step: tuple[int, int, int] = (1, 1, 1)
+) -> None:
     """Put an array of real numbers ``[k, j, i]`` on a volume node's own grid into a scalar volume node.
+
+    Args:
+        map_node: The ``vtkMRMLScalarVolumeNode`` to fill.
+        values: Values at every ``step``-th voxel, from the first on.
+        volume_node: Gives the grid.
+        step: Along k, j, i: 1 for a value at every voxel.
 
     Raises:
         InputError: The array lies on another grid.
     """
-    shape = tuple(reversed(volume_node.GetImageData().GetDimensions()))
+    dimensions = tuple(reversed(volume_node.GetImageData().GetDimensions()))
+    shape = tuple(-(-size // every) for size, every in zip(dimensions, step, strict=True))
     if values.shape != shape:
         raise InputError(
-            f"The map has {values.shape} voxels (z, y, x), the volume “{volume_node.GetName()}” has {shape}.",
+            f"The map has {values.shape} voxels (z, y, x), the volume “{volume_node.GetName()}” asks for {shape}.",
             "Make the map of this volume.",
         )
     map_node.SetAndObserveTransformNodeID(volume_node.GetTransformNodeID())
     matrix = vtk.vtkMatrix4x4()
     volume_node.GetIJKToRASMatrix(matrix)
+    for column in range(3):
+        for row in range(3):
+            matrix.SetElement(row, column, matrix.GetElement(row, column) * step[2 - column])
     map_node.SetIJKToRASMatrix(matrix)
     map_node.SetAndObserveImageData(image_from_array(np.asarray(values, dtype=np.float32)))
 

@@ -22,12 +22,14 @@ def compare(
         from ChestCTLib.progress import part
         from COVIDMTLLib.follow_up import FollowUpSettings, read_time_point
         from COVIDMTLLib.follow_up import compare as compare_time_points
+        from COVIDMTLLib.follow_up.change_mask import write_change
         from COVIDMTLLib.follow_up.section import SUMMARY_KEYS, write_follow_up
 
         settings = FollowUpSettings(min_lesion_ml=min_lesion_ml, reach_mm=reach_mm)
         points = read_time_point(first), read_time_point(second)
         found = compare_time_points(*points, settings, part(progress, 0.1, 0.9), cancelled)
         report = write_follow_up(found, points, settings, out)
+        write_change(found, points, out)
         console.emit({"result": {"folder": str(out), "case_id": report.case_id}})
         for warning in found.warnings:
             console.say(f"warning: {warning}")

@@ -188,6 +188,12 @@ class CohortContext:
         figure.legend(loc="outside upper center", ncol=4, frameon=False, fontsize=9)
         return figure
 
+    def spread(self, name: str) -> tuple[float, float, tuple[float, ...]]:
+        """A feature's 5th and 95th percentile in the cohort, and its median in each severity group."""
+        column = FEATURE_NAMES.index(name)
+        low, high = (float(self.quantiles[EVERYONE][LEVELS.index(level), column]) for level in (0.05, 0.95))
+        return low, high, tuple(float(self.quantiles[g][LEVELS.index(0.50), column]) for g in GROUPS)
+
     def _percentile(self, group: str, column: int, value: float) -> float | None:
         if np.isnan(value):
             return None

@@ -101,6 +101,7 @@ class FollowUp:
         lungs: Lungs of the scan that kept its space, bool ``[z, y, x]`` on the common grid.
         before: Lesions of the first time point on the common grid, bool.
         after: Lesions of the second.
+        keeper: Which scan kept its space: 0 the first, 1 the second.
         spacing_mm: Of the common grid, mm.
     """
 
@@ -112,6 +113,7 @@ class FollowUp:
     lungs: npt.NDArray[np.bool_]
     before: npt.NDArray[np.bool_]
     after: npt.NDArray[np.bool_]
+    keeper: int
     spacing_mm: float = COMMON_MM
 
     def region(self, key: str) -> RegionChange:
@@ -178,6 +180,7 @@ def compare(
         lungs=resample_labels(fixed, fixed.lungs, grid) > 0,
         before=drawn[0],
         after=drawn[1],
+        keeper=keeper,
     )
 
 
