@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from COVIDMTLApp.commands.compare import compare
+from COVIDMTLApp.commands.corrections import save_correction
 from COVIDMTLApp.commands.features import evaluate_prognosis, evaluate_stability, train_features
 from COVIDMTLApp.commands.intensity_map import evaluate_intensity_map, intensity_map, train_intensity_map
 from COVIDMTLApp.commands.lesion_training import evaluate_lesions, train_lesions
@@ -30,6 +31,7 @@ from COVIDMTLApp.commands.reproduce import (
     reproduce_table8,
 )
 from COVIDMTLApp.commands.run import run
+from COVIDMTLApp.commands.view import view
 from COVIDMTLApp.console import ProgressStyle, set_style
 
 app = typer.Typer(
@@ -60,6 +62,8 @@ app.command("intensity-map")(intensity_map)
 app.command("compare")(compare)
 app.command("lesions")(lesions)
 app.command("measure")(measure)
+app.command("view")(view)
+app.command("save-correction")(save_correction)
 
 # Sub-commands of several rooms: add a line `train.command("name")(function)` and the like below.
 train = typer.Typer(help="Train a model on your own data.", no_args_is_help=True)

@@ -33,12 +33,7 @@ class HeadlessSlicer:
     """
 
     def __init__(self) -> None:
-        missing = [name for name in ("slicer", "trame_slicer") if find_spec(name) is None]
-        if missing:
-            raise MissingDependencyError(
-                f"Not installed: {', '.join(missing)}.",
-                "Install the viewer's packages: pip install slicer-core trame-slicer",
-            )
+        require_viewer_packages()
         from trame_slicer.core import SlicerApp
         from trame_slicer.views import DirectViewFactory
 
@@ -141,6 +136,20 @@ class HeadlessSlicer:
             definition = ViewLayoutDefinition.threed_view(name="1", background_color=BACKGROUND)
             self._keep("3D", self.app.view_manager.create_view(definition))
         return self._views["3D"]
+
+
+def require_viewer_packages() -> None:
+    """Check that scenes and views can be made without Slicer.
+
+    Raises:
+        MissingDependencyError: ``slicer-core`` or ``trame-slicer`` is not installed.
+    """
+    missing = [name for name in ("slicer", "trame_slicer") if find_spec(name) is None]
+    if missing:
+        raise MissingDependencyError(
+            f"Not installed: {', '.join(missing)}.",
+            "Install the viewer's packages: pip install slicer-core trame-slicer",
+        )
 
 
 def register_legends(scene: Any) -> None:
