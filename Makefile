@@ -25,11 +25,11 @@ gui:
 	@$(PYTHON3) tools/set_up.py test
 	@PYTHONPATH=Testing $(VENV)/python -m QtHost $(or $(MODULE),LungRefine)
 
-# The generated pages (commands, model cards) are written anew; the site lies in site/index.html.
+# The generated pages (commands, model cards, results) are written anew; the site lies in site/index.html.
 docs:
 	@$(PYTHON3) tools/set_up.py test
 	@$(VENV)/python tools/docs_pages.py
-	@NO_MKDOCS_2_WARNING=1 $(VENV)/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(VENV)/mkdocs build --strict
 	@echo "Documentation: site/index.html"
 
 clean:

@@ -171,7 +171,7 @@ def main(purpose: str) -> None:
         return
     install_system_packages(RENDER_PACKAGES | (TEST_PACKAGES if purpose == "test" else {}), required=purpose == "test")
     make_environment()
-    install_project("viewer,dicom,test" if purpose == "test" else "viewer,dicom")
+    install_project("viewer,dicom,test,docs" if purpose == "test" else "viewer,dicom")
     STAMP.write_text(states[purpose])
     say("done")
 
