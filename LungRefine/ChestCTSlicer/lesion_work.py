@@ -111,7 +111,7 @@ def lesion_work(scene: Any, volume: Any, lungs: Any, lesions: Any, request: Lesi
     if lungs is None:
         commands.insert(0, ("lungs", "ct.nrrd", "-o", "lungs.nrrd"))
         prepared.append(Prepared("lungs.nrrd", LUNG_VALUES, "lungs"))
-    return LesionWork(tuple(commands), before, load, show, "ct.nrrd", tuple(prepared), result)
+    return LesionWork(tuple(commands), before, load, show, "ct.nrrd", tuple(prepared), result=result)
 
 
 def _command(request: LesionRequest) -> tuple[str, ...]:

@@ -153,7 +153,7 @@ def lung_work(
     if request.airway:
         prepared.append(Prepared("airway.nrrd", (AIRWAY.value,), "airway"))
     command = _command(request, reference is not None)
-    return LungWork((command,), before, load, show, "ct.nrrd", tuple(prepared), result)
+    return LungWork((command,), before, load, show, "ct.nrrd", tuple(prepared), result=result)
 
 
 def _command(request: LungRequest, with_reference: bool) -> tuple[str, ...]:
