@@ -16,7 +16,7 @@ SCENE_NAME = "scene.mrb"
 
 def scene_writer(case: Case) -> Callable[[Path], None] | None:
     """What adds ``scene.mrb`` to a case's folder; None, with a log line that says so, without the MRML libraries."""
-    if find_spec("slicer") is None:
+    if find_spec("slicer") is None or find_spec("trame_slicer") is None:  # Slicer's own Python has the first alone
         log.warning("no %s: install the extra 'viewer' (slicer-core) to write Slicer scenes", SCENE_NAME)
         return None
 

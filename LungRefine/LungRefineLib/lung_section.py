@@ -13,6 +13,7 @@ from LungRefineLib.segmentation import LungResult
 
 NO_LUNG = "No lung was found."
 NOTHING_RECOVERED = "The classical method left nothing out."
+LUNGS_GIVEN = "The lungs were given, not refined from the classical ones."
 AIRWAY_NOT_SOUGHT = "This method does not look for the airway."
 OUTLINES = "Right lung outlined in blue, left lung in green."
 
@@ -35,12 +36,15 @@ def lung_section(volume: CTVolume, result: LungResult) -> Section:
         why = "" if value else f"No {label.name} was found."
         measures.append(Measure(f"lungs.volume.{side}", f"Lung volume, {side}", value, "mL", source, why=why))
     airway_ml = float(result.airway.sum()) * volume.voxel_ml if result.airway.any() else None
+    given = result.method == "given"
     why = "" if airway_ml else (AIRWAY_NOT_SOUGHT if result.method != "refined" else "No airway was found.")
     measures.append(Measure("airway.volume", "Trachea and main bronchi", airway_ml, "mL", source, why=why))
     compared = "lung mask less the classical one (threshold at -420 HU)"
-    measures.append(Measure("lungs.recovered", "Recovered by refinement", result.recovered_ml, "mL", compared))
+    recovered_ml = None if given else result.recovered_ml
+    why = LUNGS_GIVEN if given else ""
+    measures.append(Measure("lungs.recovered", "Recovered by refinement", recovered_ml, "mL", compared, why=why))
     median = result.comparison.hu_percentiles.get(50)
-    why = "" if median is not None else NOTHING_RECOVERED
+    why = "" if median is not None else (LUNGS_GIVEN if given else NOTHING_RECOVERED)
     measures.append(
         Measure(
             "lungs.recovered_median",
@@ -70,7 +74,8 @@ def _recovered_table(volume: CTVolume, result: LungResult) -> Table:
     )
     columns = (Column("band", "Intensity", "HU"), Column("volume", "Recovered volume", "mL"))
     title = "What refinement recovered, by intensity"
-    return Table("recovered", title, columns, rows if result.recovered.any() else (), NOTHING_RECOVERED)
+    empty = LUNGS_GIVEN if result.method == "given" else NOTHING_RECOVERED
+    return Table("recovered", title, columns, rows if result.recovered.any() else (), empty)
 
 
 def _pictures(volume: CTVolume, result: LungResult) -> tuple[Picture, ...]:

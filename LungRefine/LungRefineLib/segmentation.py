@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -42,7 +43,7 @@ class LungResult:
         warnings: What the user should look at.
     """
 
-    method: Method
+    method: Method | Literal["given"]
     lungs: npt.NDArray[np.uint8]
     airway: Mask
     classical: npt.NDArray[np.uint8]
@@ -102,6 +103,20 @@ def segment_lungs(
     return LungResult(
         settings.method, lungs, airway, classical, find_recovered(volume, lungs, classical), volumes, warnings
     )
+
+
+def given_lungs(volume: CTVolume, lungs: npt.NDArray[np.uint8]) -> LungResult:
+    """Lungs that came with the scan, such as ones corrected by hand, as a result; no airway, nothing to compare with.
+
+    Args:
+        volume: The scan.
+        lungs: uint8 ``[z, y, x]`` on its grid, 1 right, 2 left.
+    """
+    counts = np.bincount(lungs.ravel(), minlength=3)
+    volumes = {side: float(counts[side] * volume.voxel_ml) for side in (1, 2)}
+    warnings = () if lungs.any() else ("The lung mask that was given is empty.",)
+    none = np.zeros(lungs.shape, bool)
+    return LungResult("given", lungs, none, lungs, find_recovered(volume, lungs, lungs), volumes, warnings)
 
 
 def published_masks(
