@@ -31,7 +31,7 @@ from LesionSegLib.measures import measure_lesions
 from LesionSegLib.segment import LesionResult, segment_lesions
 from LesionSegLib.settings import LesionSettings
 from LungRefineLib.lung_section import lung_section
-from LungRefineLib.segmentation import segment_lungs
+from LungRefineLib.segmentation import given_lungs, segment_lungs
 from LungRefineLib.settings import LungSettings
 
 log = logging.getLogger(__name__)
@@ -40,6 +40,24 @@ Mask = npt.NDArray[np.uint8]
 _MakeSection: TypeAlias = Callable[["_Draft", Mask, Mask, Progress, CancelCheck], Section]
 
 SHIPPED_MAP_CLASSIFIER = "intensity-map-small-lungs"  # learned from lung-masked maps
+GIVEN = "given"  # as method: the mask came with the scan
+
+
+@dataclass(frozen=True)
+class GivenMasks:
+    """Masks that come with the scan, such as ones corrected by hand, and are measured instead of new ones.
+
+    Attributes:
+        lungs: uint8 ``[z, y, x]`` on the scan's grid, 1 right, 2 left; None has them segmented.
+        lesions: uint8 on its grid, 1 ground glass, 2 consolidation; None has them segmented.
+        lesion_source: What made the lesions, for the report.
+        corrected: Whether a person corrected the lesions; the report then says so.
+    """
+
+    lungs: Mask | None = None
+    lesions: Mask | None = None
+    lesion_source: str = "the mask that was given"
+    corrected: bool = False
 
 
 @dataclass
@@ -67,6 +85,7 @@ def run_case(
     settings: CaseSettings | None = None,
     progress: Progress = no_progress,
     cancelled: CancelCheck = never_cancelled,
+    given: GivenMasks = GivenMasks(),
 ) -> Case:
     """Run the whole case on a scan.
 
@@ -75,6 +94,7 @@ def run_case(
         settings: What to compute and how.
         progress: Told the share done and the present step.
         cancelled: Asked between and within steps.
+        given: Masks to take instead of segmenting.
 
     Returns:
         Masks, maps and the report, on the scan's grid. The same scan and settings give identical numbers.
@@ -94,13 +114,20 @@ def run_case(
 
     progress(0.0, "Lungs")
     with draft.timed("lungs"):
-        lung_result = segment_lungs(scan, lung_settings, part(progress, 0.0, 0.2), cancelled)
+        if given.lungs is None:
+            lung_result = segment_lungs(scan, lung_settings, part(progress, 0.0, 0.2), cancelled)
+        else:
+            lung_result = given_lungs(scan, view.apply(given.lungs))
     draft.warnings += lung_result.warnings
     raise_if_cancelled(cancelled)
 
     progress(0.2, "Lesions")
     with draft.timed("lesions"):
-        lesion_result = segment_lesions(scan, lung_result.lungs, lesion_settings, part(progress, 0.2, 0.4), cancelled)
+        if given.lesions is None:
+            reach = part(progress, 0.2, 0.4)
+            lesion_result = segment_lesions(scan, lung_result.lungs, lesion_settings, reach, cancelled)
+        else:
+            lesion_result = LesionResult(view.apply(given.lesions), GIVEN)
     draft.warnings += lesion_result.warnings
     if lesion_result.model_card_id:
         draft.models.append(find_model(lesion_result.model_card_id))
@@ -113,7 +140,8 @@ def run_case(
     with draft.timed("pictures"):
         draft.sections.append(overview_section(scan, lungs, lesions))
         draft.sections.append(lung_section(scan, lung_result))
-        draft.sections.append(lesion_section(scan, lungs, lesions, measured, _lesion_source(lesion_result)))
+        source = _lesion_source(lesion_result, given)
+        draft.sections.append(lesion_section(scan, lungs, lesions, measured, source, given.corrected))
         draft.sections.append(_extent_section(lungs, lesions))
 
     for name, title, start, stop, make in _OPTIONAL_PARTS:
@@ -125,7 +153,11 @@ def run_case(
             reach = part(progress, start, stop)
             draft.sections.append(_attempt(name, title, make, draft, lungs, lesions, reach, cancelled))
 
-    used = {"case": settings, "lungs": lung_settings, "lesions": lesion_settings}
+    used: dict[str, Any] = {
+        "case": settings,
+        "lungs": lung_settings if given.lungs is None else GIVEN,
+        "lesions": lesion_settings if given.lesions is None else GIVEN,
+    }
     report = CaseReport(
         case_id=f"case-{volume_sha256(volume)[:8]}",
         sections=tuple(draft.sections),
@@ -228,7 +260,9 @@ def _extent_section(lungs: Mask, lesions: Mask) -> Section:
         return extent_section(None, str(error))
 
 
-def _lesion_source(result: LesionResult) -> str:
+def _lesion_source(result: LesionResult, given: GivenMasks) -> str:
+    if result.method == GIVEN:
+        return given.lesion_source
     if result.model_card_id is None:
         return "HU bands (no learned weights)"
     card = find_model(result.model_card_id)
