@@ -1,7 +1,7 @@
 """Lung methods measured on a labelled slice set, case by case, every case's slices used as one stack.
 
-The pictures are 8 bit and equalised; ``ChestCTLib.io.slice_calibration`` brings them to an approximate HU scale. Their
-pixel size and slice distance are not published, so they are taken from what a chest CT usually has.
+The pictures are 8 bit and equalised; ``ChestCTLib.io.slices`` undoes that and brings them to an approximate HU scale.
+Their pixel size and slice distance are not published, so they are taken from what a chest CT usually has.
 """
 
 from __future__ import annotations
@@ -25,8 +25,7 @@ from LungRefineLib.settings import METHODS, LungSettings, Method
 FIELD_OF_VIEW_MM = 350.0  # of a chest CT picture, its longer side
 LUNG_HEIGHT_MM = 250.0  # scans of these sets run from base to apex; their slices share it
 SLICE_RANGE_MM = (1.0, 8.0)  # clinical slice distances
-GROUND_GLASS_HU = -420.0  # stricter than on real HU: equalising darkens fat to where thin ground glass lies
-DENOISE_MM = 1.0  # equalising amplifies noise: a Gaussian of less than a pixel takes the worst away
+DENOISE_MM = 1.0  # equalising and its inversion amplify noise: a Gaussian of less than a pixel takes the worst away
 
 
 @dataclass(frozen=True)
@@ -130,7 +129,7 @@ def _segment(
     cancelled: CancelCheck,
 ) -> Mask:
     if method == "refined":
-        return refine(stack, spacing_mm, LungSettings(ground_glass_hu=GROUND_GLASS_HU), progress, cancelled).lungs > 0
+        return refine(stack, spacing_mm, LungSettings(), progress, cancelled).lungs > 0
     # The published methods work slice by slice on 1 mm pixels; slices are not made up in between.
     flat = (1.0, spacing_mm[1], spacing_mm[2])
     return published_masks(stack, flat, method, progress, cancelled)[0] > 0

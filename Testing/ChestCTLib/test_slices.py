@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from ChestCTLib.errors import InputError
+from ChestCTLib.io.equalisation import equalise
 from ChestCTLib.io.slice_calibration import CalibrationSettings, calibrate
 from ChestCTLib.io.slices import read_slice_set
 from ChestCTLib.volume import CTVolume
@@ -75,6 +76,16 @@ def test_groups_of_classified_slices_are_cases_with_their_split(tmp_path: Path, 
         ("g", 2, "train", True),
         ("h", 1, "test", False),
     ]
+
+
+def test_equalised_scans_are_recognised_and_brought_to_hu(scans: Path, chest: CTVolume) -> None:
+    assert read_slice_set(scans)[0].slices[0].equalisation is None
+    large = [hu.repeat(2, axis=0).repeat(2, axis=1)[:224, :224] for hu in chest.hu[30:34]]
+    for number, hu in enumerate(large):
+        save(scans / "ct" / f"{number:04d}.png", equalise(window(hu)))
+    image = read_slice_set(scans)[0].slices[0]
+    assert image.equalisation is not None
+    assert np.mean((image.hu() < -420) == (large[0] < -420)) > 0.98
 
 
 def test_what_is_missing_is_named(scans: Path, tmp_path: Path) -> None:

@@ -1,10 +1,10 @@
 """From the greys of a picture to an approximate Hounsfield scale.
 
 A published slice is 8 bit, windowed in an unknown way and perhaps equalised tile by tile (CLAHE), so its greys drift
-across the picture. Two tissues are in every chest slice, and their Hounsfield units are known: aerated lung and soft
-tissue. Both are looked for in the picture itself, their greys are followed across it as smooth fields, and every pixel
-is mapped linearly between the two. The result is good for thresholds between lung and tissue, not for measuring
-densities.
+across the picture; where it is known how, ``equalisation`` undoes that first, and one scale holds for all of it. Two
+tissues are in every chest slice, and their Hounsfield units are known: aerated lung and soft tissue. Both are looked
+for in the picture itself, their greys are followed across it as smooth fields, and every pixel is mapped linearly
+between the two. The result is good for thresholds between lung and tissue, not for measuring densities.
 """
 
 from __future__ import annotations
@@ -53,11 +53,13 @@ class CalibrationSettings:
             raise InputError("Calibration needs at least one round and a percentile between 0 and 100.")
 
 
-def calibrate(grey: npt.NDArray[np.uint8], settings: CalibrationSettings | None = None) -> npt.NDArray[np.int16]:
+def calibrate(
+    grey: npt.NDArray[np.uint8] | npt.NDArray[np.float32], settings: CalibrationSettings | None = None
+) -> npt.NDArray[np.int16]:
     """Map a picture of an axial slice to approximate Hounsfield units.
 
     Args:
-        grey: ``[y, x]``, 8 bit, air dark.
+        grey: ``[y, x]`` in [0, 255], air dark.
         settings: How; None for the defaults.
 
     Returns:

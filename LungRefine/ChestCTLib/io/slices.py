@@ -2,7 +2,9 @@
 
 Known layouts, told apart by what the folder holds:
 
-- ``ct/ lungs/ covid/ cases.csv``: slices with a lung mask and an infection mask; ``cases.csv`` gives the case of each;
+- ``ct/ lungs/ covid/ cases.csv``: slices with a lung mask and an infection mask; ``cases.csv`` gives the case of each.
+  Where the pictures look equalised they are taken for OpenCV's CLAHE with a clip limit of 7, as in the code that
+  exported the public set (dstaroff/COVID19-CT-Segmentation), and this is undone on the way to HU;
 - ``train/ test/`` with ``image/ label/`` each: slices with ground glass and consolidation, every slice its own
   case because patients are not stated. The pictures lie on their side and are mirrored: rows and columns are exchanged,
   as a NIfTI array is stored (in the published files the liver shows it);
@@ -23,11 +25,13 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from ChestCTLib.errors import InputError
+from ChestCTLib.io.equalisation import Equalisation, looks_equalised, undo_equalisation
 from ChestCTLib.io.slice_calibration import CalibrationSettings, calibrate
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 MASK_THRESHOLD = 127  # masks are 0/255, sometimes blurred at the border by resizing
 LESION_VALUES = (0, 1, 2)  # background, ground glass, consolidation
+PICTURES_LOOKED_AT = 9  # of a set, to see whether it was equalised; slices at its ends say less
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ class SliceImage:
         lesion_classes: Whether the lesion mask tells ground glass (1) from consolidation (2); else 1 is any lesion.
         transposed: Whether the file has rows and columns exchanged; arrays are given upright, sternum up and the
             patient's left at the right.
+        equalisation: How the picture was equalised; None where it was not.
     """
 
     name: str
@@ -50,9 +55,10 @@ class SliceImage:
     lesions_file: Path | None = None
     lesion_classes: bool = False
     transposed: bool = False
+    equalisation: Equalisation | None = None
 
     def grey(self) -> npt.NDArray[np.uint8]:
-        """The picture, ``uint8`` ``[y, x]``, upright; colours become grey.
+        """The picture as published, ``uint8`` ``[y, x]``, upright; colours become grey.
 
         Raises:
             InputError: The file is missing or damaged.
@@ -60,8 +66,16 @@ class SliceImage:
         return self._upright(_read_picture(self.file, "L"))
 
     def hu(self, settings: CalibrationSettings | None = None) -> npt.NDArray[np.int16]:
-        """The picture on an approximate Hounsfield scale, ``int16`` ``[y, x]``, upright."""
-        return calibrate(self.grey(), settings or CalibrationSettings())
+        """The picture on an approximate Hounsfield scale, ``int16`` ``[y, x]``, upright.
+
+        Args:
+            settings: How greys become HU; None for what suits the picture: one scale for all of it where its
+                equalisation is known and undone, else one that follows the tissues across it.
+        """
+        if self.equalisation is None:
+            return calibrate(self.grey(), settings or CalibrationSettings())
+        linear = undo_equalisation(self.grey(), self.equalisation)
+        return calibrate(linear, settings or CalibrationSettings(local=False))
 
     def lungs(self) -> npt.NDArray[np.bool_] | None:
         """Lung mask ``[y, x]``, upright; None where the set has none."""
@@ -145,6 +159,7 @@ def _scans(root: Path) -> list[SliceCase]:
         rows = [(row["slice"], row["case"]) for row in _table(root / "cases.csv", ("slice", "case"))]
     else:  # one unnamed case: without the table nothing tells the scans apart
         rows = [(name, "0") for name in sorted(files)]
+    equalisation = Equalisation() if _looks_equalised(list(files.values())) else None
     cases: dict[str, list[SliceImage]] = defaultdict(list)
     for name, case in rows:
         cases[case].append(
@@ -153,9 +168,21 @@ def _scans(root: Path) -> list[SliceCase]:
                 _required(files.get(name), f"ct/{name}", root),
                 _required(_same_stem(root / "lungs", name), f"lungs/{name}", root),
                 _same_stem(root / "covid", name),
+                equalisation=equalisation,
             )
         )
     return [SliceCase(name, tuple(slices), covid=True) for name, slices in cases.items()]
+
+
+def _looks_equalised(files: list[Path]) -> bool:
+    """What most of a few pictures say; damaged ones are reported when they are read."""
+    seen = []
+    for path in files[:: max(1, len(files) // PICTURES_LOOKED_AT)]:
+        try:
+            seen.append(looks_equalised(_read_picture(path, "L")))
+        except InputError:
+            continue
+    return 2 * sum(seen) > len(seen)
 
 
 def _turned_slices(root: Path) -> list[SliceCase]:
