@@ -11,7 +11,7 @@ from scipy import ndimage
 from torch import nn
 
 from ChestCTLib.progress import CancelCheck, Progress, never_cancelled, no_progress, raise_if_cancelled
-from LesionSegLib.hu_bands import denser_than_normal
+from LesionSegLib.hu_bands import denser_than_normal, without_vessels
 from LesionSegLib.preprocessing import prepare_volume_slices
 from LesionSegLib.settings import InferenceSettings
 
@@ -80,7 +80,7 @@ def consistent_mask(
     spacing_mm: tuple[float, float, float],
     settings: InferenceSettings,
 ) -> npt.NDArray[np.bool_]:
-    """Threshold after smoothing along z, inside lung that is denser than normal, without small islands.
+    """Threshold after smoothing along z, inside lung denser than normal, without vessels and islands.
 
     Args:
         probability: ``[z, y, x]``.
@@ -95,6 +95,8 @@ def consistent_mask(
     mask = (smooth >= settings.threshold) & (lungs > 0)
     if settings.min_rise_over_lung_hu > 0:
         mask &= denser_than_normal(hu, lungs, spacing_mm, settings.min_rise_over_lung_hu)
+    if settings.remove_vessels and settings.min_rise_over_lung_hu > 0:
+        mask = without_vessels(hu, mask, lungs, spacing_mm, settings.min_rise_over_lung_hu)
     labels, count = ndimage.label(mask, np.ones((3, 3, 3)))
     if count == 0 or settings.min_island_ml <= 0:
         return mask

@@ -74,6 +74,8 @@ class InferenceSettings:
         min_rise_over_lung_hu: The surroundings of a lesion voxel must on average be this much denser than the scan's
             own normal lung. Equalised pictures, which the network learned from, exaggerate faint differences such as
             the normal rise towards the back; Hounsfield units tell them from ground glass. 0 switches it off.
+        remove_vessels: Take away what density and shape alone tell to be vessels, airway walls or fissures; needs
+            ``min_rise_over_lung_hu`` above 0.
         min_island_ml: Smaller islands (26-connected) are removed.
     """
 
@@ -81,6 +83,7 @@ class InferenceSettings:
     threshold: float = 0.5
     z_sigma_mm: float = 1.5
     min_rise_over_lung_hu: float = 100.0
+    remove_vessels: bool = True
     min_island_ml: float = 0.3
 
     def __post_init__(self) -> None:

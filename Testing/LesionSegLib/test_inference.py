@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -79,6 +81,21 @@ def test_lung_no_denser_than_the_scan_s_own_normal_lung_is_no_lesion() -> None:
     assert not mask[:, 3:18, 3:18].any()
     off = consistent_mask(probability, hu, lungs, (2.0, 2.0, 2.0), InferenceSettings(min_rise_over_lung_hu=0.0))
     assert off[8:12, 6:15, 6:15].all()
+
+
+def test_vessels_that_the_network_marks_are_taken_away_and_lesions_keep_their_margins() -> None:
+    hu = np.full((40, 60, 60), -860, np.int16)
+    hu[:, 18:21, 18:21] = -100  # a vessel of 6 mm
+    hu[12:28, 36:54, 36:54] = -500  # a lesion
+    lungs = np.zeros(hu.shape, np.uint8)
+    lungs[2:38, 2:58, 2:58] = 1
+    probability = ((hu > -800) * (lungs > 0) * 0.9).astype(np.float16)
+    settings = InferenceSettings(z_sigma_mm=0.0)
+    mask = consistent_mask(probability, hu, lungs, (2.0, 2.0, 2.0), settings)
+    assert mask[13:27, 37:53, 37:53].all()
+    assert not mask[:, 16:23, 16:23].any()
+    kept = consistent_mask(probability, hu, lungs, (2.0, 2.0, 2.0), replace(settings, remove_vessels=False))
+    assert kept[20, 19, 19]
 
 
 def test_the_shipped_network_matches_its_card() -> None:
