@@ -1,7 +1,6 @@
-"""MkDocs hooks: the screenshots under ``Resources`` belong to README, extension index and site, and are kept once.
+"""MkDocs hooks: files outside ``docs`` that the site shows too, and that are kept once.
 
-Pages name them as a reader of the repository finds them (``../../Resources/Screenshots/X.png``); in the site they lie
-in ``screenshots/``.
+Pages name them as a reader of the repository finds them (``../../Resources/Screenshots/X.png``); the site has copies.
 """
 
 from __future__ import annotations
@@ -11,19 +10,24 @@ from typing import Any
 
 from mkdocs.structure.files import File, Files
 
-SCREENSHOTS = Path(__file__).resolve().parents[1] / "Resources" / "Screenshots"
-IN_REPOSITORY = "Resources/Screenshots/"
-IN_SITE = "screenshots/"
+REPOSITORY = Path(__file__).resolve().parents[1]
+FOLDERS = {"Resources/Screenshots/": "screenshots/", "LungRefine/ChestCTLib/reporting/": "schema/"}
+"""Folder in the repository -> folder in the site."""
+SUFFIXES = (".png", ".schema.json")
 
 
 def on_files(files: Files, config: Any) -> Files:
-    """Add the screenshots to the site."""
-    for picture in sorted(SCREENSHOTS.glob("*.png")):
-        files.append(File.generated(config, IN_SITE + picture.name, abs_src_path=str(picture)))
+    """Add the screenshots and the report's schema to the site."""
+    for source, target in FOLDERS.items():
+        for path in sorted((REPOSITORY / source).iterdir()):
+            if path.name.endswith(SUFFIXES):
+                files.append(File.generated(config, target + path.name, abs_src_path=str(path)))
     return files
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:
-    """Point a page's screenshots to where the site has them."""
+    """Point a page's links to these files to where the site has them."""
     up = "../" * page.file.src_uri.count("/")
-    return markdown.replace(f"](../{up}{IN_REPOSITORY}", f"]({up}{IN_SITE}")
+    for source, target in FOLDERS.items():
+        markdown = markdown.replace(f"](../{up}{source}", f"]({up}{target}")
+    return markdown

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -94,22 +95,30 @@ def test_commands_and_options_named_in_the_text_exist(path: Path) -> None:
         _look_up(shlex.split(re.split(r"\s{2,}", quoted or line)[0])[1:])
 
 
+@cache
+def _root() -> Any:
+    return typer.main.get_command(app)
+
+
 def _parse(words: list[str]) -> None:
     """Let the command line parse a command without doing its work."""
     if "--help" in words:
         return _look_up(words[1:])
     called: list[dict[str, Any]] = []
-    root: Any = typer.main.get_command(app)
-    command = root
+    command = _root()
     for word in words[1:]:
         command = getattr(command, "commands", {}).get(word, command)
+    work = command.callback
     command.callback = lambda **values: called.append(values)
-    root.main(words[1:], prog_name=OWN, standalone_mode=False)
+    try:
+        _root().main(words[1:], prog_name=OWN, standalone_mode=False)
+    finally:
+        command.callback = work
     assert len(called) == 1, f"{shlex.join(words)} calls no command"
 
 
 def _look_up(words: list[str]) -> None:
-    command: Any = typer.main.get_command(app)
+    command = _root()
     known = {"--help", *(name for p in command.params for name in p.opts)}
     for word in words:
         children = getattr(command, "commands", None)
