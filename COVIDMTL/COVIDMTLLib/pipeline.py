@@ -25,6 +25,7 @@ from ChestCTLib.progress import CancelCheck, Progress, never_cancelled, no_progr
 from ChestCTLib.volume import CTVolume
 from COVIDMTLLib.case_files import Case
 from COVIDMTLLib.case_settings import CaseSettings, Part
+from COVIDMTLLib.methods_section import methods_section
 from COVIDMTLLib.overview_section import overview_section
 from LesionSegLib.lesion_section import lesion_section
 from LesionSegLib.measures import measure_lesions
@@ -153,6 +154,7 @@ def run_case(
             reach = part(progress, start, stop)
             draft.sections.append(_attempt(name, title, make, draft, lungs, lesions, reach, cancelled))
 
+    draft.sections.append(methods_section({s.key for s in draft.sections if not s.not_available}, draft.models))
     used: dict[str, Any] = {
         "case": settings,
         "lungs": lung_settings if given.lungs is None else GIVEN,

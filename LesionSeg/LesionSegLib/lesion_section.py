@@ -63,7 +63,7 @@ def _measures(found: LesionMeasures, source: str) -> Iterable[Measure]:
     yield measure("count", "Number of lesions", found.lesion_count, "", "lesion_count", 0)
     yield Measure(
         f"{KEY}.distribution",
-        "Distribution of the lesion volume",
+        "Where the lesion volume lies",
         distribution_words(found),
         "",
         source,

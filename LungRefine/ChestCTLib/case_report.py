@@ -72,6 +72,11 @@ class Measure:
                 object.__setattr__(self, "why", "It could not be computed.")
 
     @property
+    def is_word(self) -> bool:
+        """Whether the value is words, which stand at the left; numbers, several in one value included, at the right."""
+        return isinstance(self.value, str) and not self.unit
+
+    @property
     def text(self) -> str:
         """Value as shown, without unit; "n/a" where there is none."""
         return shown(self.value, self.decimals)

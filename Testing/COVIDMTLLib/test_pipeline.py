@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from ChestCTLib.case_report import CaseReport
+from ChestCTLib.models import find_model
 from ChestCTLib.phantom import PhantomSettings, make_phantom
 from ChestCTLib.reporting.csv_view import measures_csv
 from ChestCTLib.reporting.html_view import report_html
@@ -66,6 +67,15 @@ def test_a_part_that_cannot_run_says_why_and_the_case_stands(case: Case) -> None
     assert "pyradiomics" in features.not_available and not features.measures
     assert case.report.measure("lungs.volume.total").value
     assert case.report.section("intensity_map").measures
+
+
+def test_methods_are_told_with_citations_and_the_cards_of_the_models_that_answered(case: Case) -> None:
+    steps, models = case.report.section("methods").tables
+    assert {row[0] for row in steps.rows} >= {"Lungs and airway", "Lesion measures", "Intensity map"}
+    assert "Lung features" not in {row[0] for row in steps.rows}  # that part could not run
+    used = [find_model(model["id"]) for model in case.report.provenance["models"]]
+    assert [str(row[0]).startswith(card.title) for row, card in zip(models.rows, used, strict=True)] == [True]
+    assert models.rows[0][1] == "synthetic" and used[0].limits in models.rows[0]
 
 
 def test_the_report_keeps_to_its_published_schema(case: Case) -> None:

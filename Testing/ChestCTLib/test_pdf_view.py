@@ -13,7 +13,7 @@ from PIL import Image
 
 from ChestCTLib.case_report import RESEARCH_NOTICE, CaseReport, Column, Measure, Picture, Section, Status, Table
 from ChestCTLib.reporting.csv_view import table_csv
-from ChestCTLib.reporting.pdf_tables import column_parts
+from ChestCTLib.reporting.pdf_tables import column_parts, column_widths
 from ChestCTLib.reporting.pdf_view import report_pdf
 from ChestCTLib.reporting.summary import SummaryGroup
 from ChestCTLib.reporting.wording import remarks, value_text
@@ -102,6 +102,30 @@ def test_a_table_wider_than_the_page_is_cut_and_each_part_repeats_the_first_colu
     parts = column_parts([50.0] + [100.0] * 9, 400.0)
     assert parts == [[0, 1, 2, 3], [0, 4, 5, 6], [0, 7, 8, 9]]
     assert column_parts([50.0, 900.0, 60.0], 400.0) == [[0, 1], [0, 2]]
+
+
+def test_words_get_the_spare_width_and_numbers_stay_near_their_row() -> None:
+    assert column_widths([50.0, 60.0, 90.0], [50.0, 60.0, 500.0], 400.0) == pytest.approx([50.0, 60.0, 290.0])
+    assert column_widths([50.0, 60.0], [50.0, 60.0], 400.0) == pytest.approx([74.0, 84.0])
+
+
+def test_a_table_slightly_too_wide_is_drawn_small_instead_of_cut() -> None:
+    columns = tuple(Column(f"c{n}", f"Measure{n}", "mm") for n in range(10))
+    table = Table("wide", "Wide", columns, ((1000.5,) * 10,) * 3)
+    text = " ".join(page_texts(report_pdf(CaseReport("case-1", (Section("s", "S", tables=(table,)),)))))
+    assert text.count("Measure0") == 1 and text.count("1000.5") == 30
+
+
+def test_a_long_narrow_table_is_folded_into_parts_side_by_side() -> None:
+    columns = (Column("mm", "Thickness", "mm", 0), Column("ratio", "Within", "%"))
+    table = Table("curve", "Curve", columns, tuple((n, n / 10) for n in range(36)))
+    pages = page_texts(report_pdf(CaseReport("case-1", (Section("s", "S", tables=(table,)),))))
+    text = next(page for page in pages if "Thickness" in page)
+    assert text.count("Thickness") > 1  # every part has its headings
+    assert all(f"{n / 10:.1f}" in text for n in range(36))
+    endless = Table("curve", "Curve", columns, tuple((n, n / 10) for n in range(1000)))
+    pages = page_texts(report_pdf(CaseReport("case-1", (Section("s", "S", tables=(endless,)),))))
+    assert "999 99.9" in " ".join(pages) and len(pages) > 3
 
 
 @pytest.mark.parametrize(("columns", "rows"), [(4000, 300), (200, 3000)])

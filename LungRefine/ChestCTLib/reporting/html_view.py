@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from ChestCTLib.case_report import RESEARCH_NOTICE, CaseReport, Status
 from ChestCTLib.reporting.summary import SummaryGroup, shown_groups
-from ChestCTLib.reporting.wording import remarks, shared_source, value_text
+from ChestCTLib.reporting.wording import remarks, shared_source, takes_a_line, value_text
 
 
 def report_html(report: CaseReport, summary: Sequence[SummaryGroup] = ()) -> str:
@@ -36,6 +36,7 @@ def _template() -> Template:
     environment.filters["value"] = value_text
     environment.filters["remarks"] = remarks
     environment.filters["shared_source"] = shared_source
+    environment.tests["long"] = takes_a_line
     environment.tests["warned"] = lambda m: m.status is Status.WARNED
     environment.tests["missing"] = lambda m: m.status is Status.NOT_AVAILABLE
     return environment.get_template("report.html.j2")

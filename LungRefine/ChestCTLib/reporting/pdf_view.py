@@ -12,13 +12,14 @@ from ChestCTLib.models import SYNTHETIC
 from ChestCTLib.reporting.pdf_style import LINE, MARGIN, NOTICE_GROUND, SOFT, WARN, paragraph, styles
 from ChestCTLib.reporting.pdf_tables import fitted_tables
 from ChestCTLib.reporting.summary import ShownGroup, SummaryGroup, shown_groups
-from ChestCTLib.reporting.wording import remarks, shared_source, value_text
+from ChestCTLib.reporting.wording import remarks, shared_source, takes_a_line, value_text
 
 if TYPE_CHECKING:
     from reportlab.platypus import Flowable
 
+FRAME_PADDING = 6.0  # points that ReportLab's frames keep free on each side
 SUMMARY_GAP = 24.0  # points between the two columns of the summary
-ANSWER_WIDTHS = (0.31, 0.17, 0.13, 0.39)  # of the page's width: question, answer, learned from, remarks
+ANSWER_WIDTHS = (0.31, 0.17, 0.16, 0.36)  # of the page's width: question, answer, learned from, remarks
 PICTURE_HEIGHT_SHARE = 0.62  # of the page: a picture shares it with its heading and caption
 MEASURE_WIDTHS = (0.34, 0.17, 0.11, 0.38)  # of the page's width: label, value, unit, remarks
 _NO_PADDING = [(side, (0, 0), (-1, -1), 0) for side in ("LEFTPADDING", "RIGHTPADDING")]
@@ -58,7 +59,7 @@ def report_pdf(report: CaseReport, summary: Sequence[SummaryGroup] = ()) -> byte
         author="",
         invariant=1,
     )
-    width, height = document.width, document.height
+    width, height = document.width - 2 * FRAME_PADDING, document.height - 2 * FRAME_PADDING
     story = _head(report)
     story += _summary(shown_groups(report, summary), width)
     story += _warnings(report)
@@ -119,18 +120,20 @@ def _summary(groups: Sequence[ShownGroup], width: float) -> list[Flowable]:
 def _group(group: ShownGroup, width: float) -> list[Flowable]:
     from reportlab.platypus import Table, TableStyle
 
-    lines = [
-        [
-            paragraph(measure.label, "cell"),
-            [
-                paragraph(value_text(measure), _value_style(measure, "value")),
-                *([paragraph(measure.why, "small_right")] if measure.why else []),
-            ],
-        ]
-        for measure in group.measures
-    ]
-    table = Table(lines, colWidths=[0.5 * width, 0.5 * width])
-    table.setStyle(TableStyle([*_NO_PADDING, ("LINEBELOW", (0, 0), (-1, -1), 0.4, LINE), *_ROW_STYLE]))
+    lines: list[list[Any]] = []
+    spans = []
+    for number, measure in enumerate(group.measures):
+        why = [paragraph(measure.why, "small_right")] if measure.why else []
+        if takes_a_line(measure):  # words take the whole line
+            lines.append(
+                [[paragraph(measure.label, "cell"), paragraph(measure.text, _value_style(measure, "word"))], ""]
+            )
+            spans.append(("SPAN", (0, number), (1, number)))
+        else:
+            value = paragraph(value_text(measure), _value_style(measure, "value"))
+            lines.append([paragraph(measure.label, "cell"), [value, *why]])
+    table = Table(lines, colWidths=[0.62 * width, 0.38 * width])
+    table.setStyle(TableStyle([*spans, *_NO_PADDING, ("LINEBELOW", (0, 0), (-1, -1), 0.4, LINE), *_ROW_STYLE]))
     return [*([paragraph(group.title, "subheading")] if group.title else []), table]
 
 
@@ -193,17 +196,22 @@ def _measures(section: Section, width: float) -> Flowable:
     shared = shared_source(section.measures)
     heads = ("Measure", "Value", "Unit", "Source and remarks")
     rows = [[paragraph(text, "head_right" if text == "Value" else "head") for text in heads]]
-    for measure in section.measures:
+    spans = []
+    for number, measure in enumerate(section.measures, start=1):
         rows.append(
             [
                 paragraph(measure.label, "cell"),
-                paragraph(value_text(measure, unit=False), _value_style(measure, "number")),
+                paragraph(
+                    value_text(measure, unit=False), _value_style(measure, "word" if measure.is_word else "number")
+                ),
                 paragraph(measure.unit, "cell"),
                 paragraph(remarks(measure, shared), "small"),
             ]
         )
+        if measure.is_word:
+            spans.append(("SPAN", (1, number), (2 if remarks(measure, shared) else 3, number)))
     table = Table(rows, colWidths=[width * share for share in MEASURE_WIDTHS], repeatRows=1, spaceAfter=6)
-    table.setStyle(TableStyle([("LINEBELOW", (0, 0), (-1, -1), 0.4, LINE), *_ROW_STYLE]))
+    table.setStyle(TableStyle([*spans, ("LINEBELOW", (0, 0), (-1, -1), 0.4, LINE), *_ROW_STYLE]))
     return table
 
 
@@ -229,6 +237,9 @@ def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
         name = f"{prefix}{key}"
         if isinstance(value, dict):
             found += _flat(value, f"{name}.")
+        elif isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
+            for number, one in enumerate(value, start=1):
+                found += _flat(one, f"{name}.{number}.")
         else:
             found.append((name, str(value)))
     return found

@@ -259,9 +259,12 @@ def _outline(ax: Axes, mask: Mask, labels: Sequence[Label]) -> None:
 
 
 def _mark_sides(ax: Axes, axis: int) -> None:
+    from matplotlib.patheffects import withStroke
+
     left, right = ("A", "P") if axis == 2 else ("R", "L")
     for text, x, align in ((left, 0.015, "left"), (right, 0.985, "right")):
-        ax.text(x, 0.5, text, transform=ax.transAxes, color=INK, fontsize=11, ha=align, va="center", weight="bold")
+        mark = ax.text(x, 0.5, text, transform=ax.transAxes, color="white", fontsize=11, ha=align, va="center")
+        mark.set(weight="bold", path_effects=[withStroke(linewidth=3, foreground="black")])  # legible on any grey
 
 
 def _in_plane_box(lungs: Mask | None, shape: tuple[int, ...]) -> tuple[slice, slice]:

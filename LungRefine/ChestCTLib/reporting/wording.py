@@ -8,6 +8,12 @@ from collections.abc import Sequence
 from ChestCTLib.case_report import Measure
 
 SHARED_FROM = 4  # measures of one source from which on it is said once above them instead of on every line
+SHORT_WORD = 20  # signs: longer words do not fit beside their label
+
+
+def takes_a_line(measure: Measure) -> bool:
+    """Whether the value is so many words that it stands below its label instead of beside it."""
+    return measure.is_word and len(measure.text) > SHORT_WORD
 
 
 def value_text(measure: Measure, unit: bool = True) -> str:
