@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from COVIDMTLApp.commands.compare import compare
+from COVIDMTLApp.commands.convert import convert
 from COVIDMTLApp.commands.corrections import save_correction
 from COVIDMTLApp.commands.features import evaluate_prognosis, evaluate_stability, train_features
 from COVIDMTLApp.commands.intensity_map import evaluate_intensity_map, intensity_map, train_intensity_map
@@ -64,6 +65,7 @@ app.command("lesions")(lesions)
 app.command("measure")(measure)
 app.command("view")(view)
 app.command("save-correction")(save_correction)
+app.command("convert")(convert)
 
 # Sub-commands of several rooms: add a line `train.command("name")(function)` and the like below.
 train = typer.Typer(help="Train a model on your own data.", no_args_is_help=True)

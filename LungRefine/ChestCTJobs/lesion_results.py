@@ -87,7 +87,7 @@ def fill_tables(scene: Any, volume: Any, section: Section) -> None:
             continue
         title = f"{name}: {SHORT_TITLES[table.key]}"
         node = owned_node(scene, volume, f"Lesions.Table.{table.key}", "vtkMRMLTableNode", title)
-        _fill(node, table, list(range(len(table.rows))))
+        fill_table(node, table)
 
 
 def sorted_lesions(scene: Any, volume: Any, section: Section, column: int, descending: bool) -> list[int]:
@@ -101,6 +101,11 @@ def sorted_lesions(scene: Any, volume: Any, section: Section, column: int, desce
     order = sorted(range(len(values)), key=lambda index: (values[index] is None, values[index]), reverse=descending)
     _fill(find_owned(volume, "Lesions.Table.single"), table, order)
     return order
+
+
+def fill_table(node: Any, table: Table) -> None:
+    """Write a report's table into a table node."""
+    _fill(node, table, list(range(len(table.rows))))
 
 
 def _fill(node: Any, table: Table, order: list[int]) -> None:

@@ -35,8 +35,6 @@ from ChestCTMRML.surface_files import read_surface
 
 logger = logging.getLogger(__name__)
 
-END_GRACE_S = 0.3  # between closing the process's input and ending it
-
 
 @dataclass(frozen=True)
 class Drawn:
@@ -171,12 +169,9 @@ class MeasureService:
         process, self._process = self._process, None
         if process is not None:
             assert process.stdin is not None
+            process.kill()  # it holds nothing that would be lost, and the GUI must not wait for it
+            process.wait()
             process.stdin.close()
-            try:
-                process.wait(0 if self._error else END_GRACE_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _prepare(self) -> Iterator[None]:

@@ -108,7 +108,7 @@ def set_labels_in_steps(
     _adopt_grid(segmentation_node, volume_node)
 
     yield
-    image = _labelmap(array, ijk_to_local_ras(volume_node))
+    image = label_map(array, ijk_to_local_ras(volume_node))
     yield
     for label in labels:
         _set_segment(segmentation_node, label, image, (surfaces or {}).get(label.value))
@@ -248,8 +248,8 @@ def _set_segment(segmentation_node: Any, label: Label, image: Any, surface: Any)
     segment.SetTag(FINGERPRINT_TAG, json.dumps(written) if written is not None else "")
 
 
-def _labelmap(array: LabelArray, to_local_ras: npt.NDArray[np.float64]) -> Any:
-    """One oriented image for all labels, cropped to where there are any."""
+def label_map(array: LabelArray, to_local_ras: npt.NDArray[np.float64]) -> Any:
+    """One oriented image for all labels ``[k, j, i]``, cropped to where there are any."""
     box = bounding_box(array) or tuple(slice(0, 1) for _ in range(3))
     crop = np.ascontiguousarray(array[box])
     image = slicer.vtkOrientedImageData()

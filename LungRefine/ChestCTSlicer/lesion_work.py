@@ -10,15 +10,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ChestCTJobs.child import Prepared
+from ChestCTJobs.hand_over import read_labels, read_surfaces, write_array, write_volume
+from ChestCTJobs.job import Work
+from ChestCTLib.errors import InputError
 from ChestCTLib.labels import LESION_LABELS, LUNG_LABELS
 from ChestCTMRML import displays
 from ChestCTMRML.case_folder import put_in_case_folder
 from ChestCTMRML.displays import LabelStyle
 from ChestCTMRML.geometry import ijk_to_lps, ijk_to_world_ras
-from ChestCTMRML.segmentations import add_segmentation, labels_in_steps, set_labels_in_steps
-from ChestCTSlicer.child import Prepared
-from ChestCTSlicer.hand_over import read_labels, read_surfaces, write_array, write_volume
-from ChestCTSlicer.job import Work
+from ChestCTMRML.segmentations import add_segmentation, edited_segments, labels_in_steps, set_labels_in_steps
 
 LUNG_VALUES = tuple(label.value for label in LUNG_LABELS)
 LESION_VALUES = tuple(label.value for label in LESION_LABELS)
@@ -31,6 +32,7 @@ class LesionRequest:
     """What to do, in the words of ``covidmtl lesions``."""
 
     method: str
+    device: str = "auto"
     ground_glass_from_hu: float = -700.0
     consolidation_from_hu: float = -300.0
 
@@ -72,7 +74,9 @@ class _Loaded:
     center_ras: npt.NDArray[np.float64] | None
 
 
-def lesion_work(scene: Any, volume: Any, lungs: Any, lesions: Any, request: LesionRequest) -> LesionWork:
+def lesion_work(
+    scene: Any, volume: Any, lungs: Any, lesions: Any, request: LesionRequest, overwrite_edited: bool = False
+) -> LesionWork:
     """Return the work that segments a volume's lesions.
 
     Args:
@@ -80,7 +84,9 @@ def lesion_work(scene: Any, volume: Any, lungs: Any, lesions: Any, request: Lesi
         volume: The CT.
         lungs: Segmentation with right and left lung, or None: the lungs are then segmented first.
         lesions: Segmentation to update, or None for a new one.
-        request: Method and limits.
+        request: Method, device and limits.
+        overwrite_edited: Whether segments edited by hand may be replaced. Where not, a segmentation that is edited
+            during the run stays as it is, and the result gets a new one.
     """
     loaded: list[_Loaded] = []
     result: list[LesionNodes] = []
@@ -104,7 +110,9 @@ def lesion_work(scene: Any, volume: Any, lungs: Any, lesions: Any, request: Lesi
         loaded.append(_Loaded(array, surfaces, lung_array, lung_surfaces, center))
 
     def show() -> Iterator[None]:
-        yield from _show(scene, volume, lungs, lesions, loaded.pop(), result)
+        keep = not overwrite_edited and bool(edited_segments(lesions, LESION_LABELS))
+        target = None if keep else lesions  # somebody drew in it while the child was at work
+        yield from _show(scene, volume, lungs, target, loaded.pop(), result)
 
     commands = [_command(request)]
     prepared = [Prepared("lesions.nrrd", LESION_VALUES, "lesions")]
@@ -116,6 +124,7 @@ def lesion_work(scene: Any, volume: Any, lungs: Any, lesions: Any, request: Lesi
 
 def _command(request: LesionRequest) -> tuple[str, ...]:
     command = ["lesions", "ct.nrrd", "--lungs", "lungs.nrrd", "-o", "lesions.nrrd", "--method", request.method]
+    command += ["--device", request.device]
     command += ["--ground-glass-from-hu", f"{request.ground_glass_from_hu:g}"]
     return (*command, "--consolidation-from-hu", f"{request.consolidation_from_hu:g}")
 
@@ -124,6 +133,8 @@ def _show(
     scene: Any, volume: Any, lungs: Any, lesions: Any, loaded: _Loaded, result: list[LesionNodes]
 ) -> Iterator[None]:
     name = volume.GetName()
+    if volume.GetScene() is None:
+        raise InputError(f"The volume “{name}” was removed during the run.", "Load it again and press Apply.")
     if loaded.lungs is not None:
         lungs = add_segmentation(scene, volume, f"{name} lungs")
         displays.show_segments(lungs, LabelStyle.outline)

@@ -14,6 +14,7 @@ PYTHONQT_MODULES = (
     "LungRefine",
     "LesionSeg",
     "COVIDMTL",
+    "ChestCTSlicer.annotator_panel",
     "ChestCTSlicer.runner",
     "ChestCTSlicer.work_logic",
     "ChestCTSlicer.work_widget",
@@ -35,6 +36,14 @@ def use_attribute_properties(module_name: str) -> None:
     feature.pyside_feature_dict[module_name] = TRUE_PROPERTY
 
 
+class QFileDialog(QtWidgets.QFileDialog):
+    """Gives the chosen file alone, as PythonQt does; PySide gives the filter too."""
+
+    @staticmethod
+    def getOpenFileName(*arguments: Any) -> str:
+        return QtWidgets.QFileDialog.getOpenFileName(*arguments)[0]
+
+
 class QUiLoader(QtUiTools.QUiLoader):
     """Loads ``.ui`` files with the stand-ins for Slicer's and CTK's widgets."""
 
@@ -53,7 +62,7 @@ def make_qt() -> ModuleType:
         for name in dir(source):
             if name.startswith("Q"):
                 setattr(qt, name, getattr(source, name))
-    qt.QUiLoader = QUiLoader  # type: ignore[attr-defined]
+    qt.QUiLoader, qt.QFileDialog = QUiLoader, QFileDialog  # type: ignore[attr-defined]
     return qt
 
 

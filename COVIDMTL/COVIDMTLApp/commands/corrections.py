@@ -46,8 +46,16 @@ def save_correction(
         saved = corrections.save_correction(
             folder, volume, lung_mask, corrected, before, method, card, reader, part(progress, 0.2, 1.0), cancelled
         )
-        result = {"case": saved.case, "added_ml": saved.added_ml, "removed_ml": saved.removed_ml, "dice": saved.dice}
-        console.emit({"result": {"entry": saved.folder.name if saved.folder else "", **result}})
+        result = {
+            "entry": saved.folder.name if saved.folder else "",
+            "case": saved.case,
+            "changes": len(saved.changes),
+            "added_ml": saved.added_ml,
+            "removed_ml": saved.removed_ml,
+            "reclassified_ml": saved.reclassified_ml,
+            "dice": saved.dice,
+        }
+        console.emit({"result": result})
         for change in saved.changes:
             console.say(f"{change.before} -> {change.after}: {change.voxels} voxels, {change.ml:.2f} mL")
         if not saved.changes:

@@ -69,7 +69,8 @@ def lesions(
         lung_voxels = int((lung_mask > 0).sum())
         lesion_ml = float((result.lesions > 0).sum()) * volume.voxel_ml
         share = 100.0 * float((result.lesions > 0).sum()) / lung_voxels if lung_voxels else None
-        console.emit({"result": {"file": str(output), "method": result.method, "lesion_ml": lesion_ml, "share": share}})
+        told = {"file": str(output), "method": result.method, "lesion_ml": lesion_ml, "share": share}
+        console.emit({"result": {**told, "warnings": list(result.warnings)}})
         for warning in result.warnings:
             console.say(f"warning: {warning}")
         share_text = f", {share:.2f} % of the lungs" if share is not None else ""
