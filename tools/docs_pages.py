@@ -216,7 +216,8 @@ def _options_table(options: list[Parameter]) -> list[str]:
     rows = []
     for one in options:
         switches = ", ".join(f"`{name}`" for name in one.names)
-        value = f" `{one.placeholder}`" if one.placeholder else ""
+        choices = "` / `".join(one.placeholder.split("|"))  # a bar would end the table's cell
+        value = f" `{choices}`" if choices else ""
         rows.append((switches + value, "required" if one.required else one.default, one.help))
     return _table(("Option", "Default", "Meaning"), rows)
 
