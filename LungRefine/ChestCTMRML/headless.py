@@ -6,7 +6,6 @@ libosmesa6) for pictures.
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -14,8 +13,8 @@ import numpy.typing as npt
 import vtk
 from vtk.util import numpy_support
 
-from ChestCTLib.errors import MissingDependencyError
 from ChestCTMRML import displays
+from ChestCTMRML.packages import require_view_packages
 
 PICTURE_SIZE = (900, 700)
 BACKGROUND = ("#101418", "#2a3138")
@@ -33,7 +32,7 @@ class HeadlessSlicer:
     """
 
     def __init__(self) -> None:
-        require_viewer_packages()
+        require_view_packages()
         from trame_slicer.core import SlicerApp
         from trame_slicer.views import DirectViewFactory
 
@@ -136,20 +135,6 @@ class HeadlessSlicer:
             definition = ViewLayoutDefinition.threed_view(name="1", background_color=BACKGROUND)
             self._keep("3D", self.app.view_manager.create_view(definition))
         return self._views["3D"]
-
-
-def require_viewer_packages() -> None:
-    """Check that scenes and views can be made without Slicer.
-
-    Raises:
-        MissingDependencyError: ``slicer-core`` or ``trame-slicer`` is not installed.
-    """
-    missing = [name for name in ("slicer", "trame_slicer") if find_spec(name) is None]
-    if missing:
-        raise MissingDependencyError(
-            f"Not installed: {', '.join(missing)}.",
-            "Install the viewer's packages: pip install slicer-core trame-slicer",
-        )
 
 
 def register_legends(scene: Any) -> None:

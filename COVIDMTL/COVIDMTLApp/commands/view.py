@@ -38,14 +38,14 @@ def view(
     with console.running("Viewer"):
         import asyncio
 
-        from ChestCTMRML.headless import require_viewer_packages
+        from ChestCTLib.errors import InputError
+        from ChestCTMRML.packages import require_view_packages
         from COVIDMTLApp.viewer.access import new_token
-        from COVIDMTLApp.viewer.inputs import viewer_input
         from COVIDMTLApp.viewer.settings import ViewerSettings, is_loopback
 
-        require_viewer_packages()
-        if opened is not None:
-            viewer_input(opened)
+        require_view_packages()
+        if opened is not None and not opened.exists():
+            raise InputError(f"{opened.name} does not exist.", "Give a scan, a case folder or an .mrb scene.")
         local = is_loopback(host)
         settings = ViewerSettings(
             host=host,

@@ -10,6 +10,8 @@ from COVIDMTLApp.viewer.settings import is_loopback
 
 TOKEN_BYTES = 24
 COOKIE = "covidmtl_token"
+SECRET_HEADER = "X-Covidmtl-Session"
+"""Header by which a session knows its front."""
 
 
 def new_token() -> str:

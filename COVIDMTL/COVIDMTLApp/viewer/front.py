@@ -15,8 +15,7 @@ import aiohttp
 from aiohttp import web
 
 from ChestCTLib.errors import ChestCTError, OutputError
-from COVIDMTLApp.viewer.access import COOKIE, is_foreign, same_secret
-from COVIDMTLApp.viewer.http import SECRET_HEADER
+from COVIDMTLApp.viewer.access import COOKIE, SECRET_HEADER, is_foreign, same_secret
 from COVIDMTLApp.viewer.sessions import Session, Sessions
 from COVIDMTLApp.viewer.settings import LOCAL_HOST, ViewerSettings
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from ChestCTLib.errors import ChestCTError, InputError
-from COVIDMTLApp.viewer.access import same_secret
+from COVIDMTLApp.viewer.access import SECRET_HEADER, same_secret
 from COVIDMTLApp.viewer.downloads import DOWNLOADS, make_download
 from COVIDMTLApp.viewer.inputs import InputKind, ViewerInput
 from COVIDMTLApp.viewer.settings import SessionSettings
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-SECRET_HEADER = "X-Covidmtl-Session"
 UPLOAD_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".zip", ".dcm")  # of one file that holds a whole scan
 CHUNK_BYTES = 1 << 20
 BYTES_A_MB = 1024 * 1024

@@ -40,7 +40,7 @@ def build_page(viewer: Viewer) -> None:
         ):
             with v.VTabs(v_model=("panel",), density="compact", grow=True, style="flex: none;"):
                 for name, (title, _) in PANELS.items():
-                    v.VTab(title, value=name, classes=f"tab-{name}", style="min-width: 0;")
+                    v.VTab(title, value=name, classes=f"tab-{name}", style="min-width: 0; padding: 0 10px;")
             with html.Div(classes="panel-body"):
                 _failure()
                 for name, (_, build) in PANELS.items():

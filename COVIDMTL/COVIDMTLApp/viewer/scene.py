@@ -11,6 +11,7 @@ from ChestCTLib.labels import LESION_LABELS, LUNG_LABELS
 from ChestCTLib.volume import CTVolume
 from ChestCTMRML import displays
 from ChestCTMRML.activation_overlay import ROLE as ACTIVATION_ROLE
+from ChestCTMRML.light_surfaces import lighten_surfaces
 from ChestCTMRML.nodes import find_owned
 from ChestCTMRML.scene_file import read_scene
 from ChestCTMRML.segmentations import match_segments
@@ -57,7 +58,11 @@ def show_scene(scene: Any, path: Path) -> CaseNodes:
         InputError: The file is no scene, or holds no CT.
     """
     read_scene(scene, path)
-    return find_case(scene)
+    nodes = find_case(scene)
+    for segmentation in (nodes.lungs, nodes.lesions):
+        if segmentation is not None:
+            lighten_surfaces(segmentation)
+    return nodes
 
 
 def find_case(scene: Any) -> CaseNodes:

@@ -17,6 +17,7 @@ from ChestCTMRML.segmentations import labels_from_segmentation
 from COVIDMTLApp.viewer.context import SessionContext
 
 FRAMES_PER_S = 30.0
+FRAMES_ASIDE_PER_S = 8.0  # of views the mouse is not in: Slicer redraws all planes when one of them moves
 QUALITY_MOVING = 70  # JPEG quality while something moves; the still picture follows with the encoder's best
 FIT_DELAY_S = 0.25  # after the last change of a view's size
 FOUR_UP, PLANES, THREE_D = "Four views", "Axial large", "3D large"
@@ -42,7 +43,7 @@ class Views:
             slice_view_ui_f=_slice_frame,
             three_d_view_ui_f=_plain_frame,
             target_fps=FRAMES_PER_S,
-            blur_fps=FRAMES_PER_S,
+            blur_fps=FRAMES_ASIDE_PER_S,
             interactive_quality=QUALITY_MOVING,
         )
         self.layout = LayoutManager(context.scene, app.view_manager, context.server)
@@ -51,6 +52,8 @@ class Views:
         for view in app.view_manager.get_views():
             view.render_window().SetMultiSamples(0)  # Mesa drops translucent surfaces with it
             view.interactor().AddObserver("WindowResizeEvent", self._on_resized)
+        for view in app.view_manager.get_threed_views():
+            _sort_translucent_at_rest(view)
         self._fit: asyncio.TimerHandle | None = None
         self._fitted = False
         context.state.setdefault("layout_name", FOUR_UP)
@@ -124,6 +127,18 @@ class Views:
         if node is not None:
             adjust = node.AdjustWindowLevel if mouse == "window" else node.ViewTransform
             node.SetCurrentInteractionMode(adjust)
+
+
+def _sort_translucent_at_rest(view: Any) -> None:
+    """Leave out the sorting of translucent surfaces while a button is held: without a graphics card it costs most."""
+    for button in ("LeftButton", "MiddleButton", "RightButton"):
+        view.interactor().AddObserver(f"{button}PressEvent", lambda *_: view.renderer().SetUseDepthPeeling(False))
+        view.interactor().AddObserver(f"{button}ReleaseEvent", lambda *_: _sort_again(view))
+
+
+def _sort_again(view: Any) -> None:
+    view.renderer().SetUseDepthPeeling(True)
+    view.schedule_render()
 
 
 def _layouts() -> dict[str, Layout]:
