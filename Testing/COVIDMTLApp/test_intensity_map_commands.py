@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +88,7 @@ def test_a_table_of_scans_is_learned_from_and_scored_per_scan_and_per_patient(sc
     assert done.exit_code == 0, done.output
     card = json.loads((tmp_path / "run" / "mine.json").read_text())
     assert card["settings"]["masked"] is True
+    assert card["settings"]["training"]["epochs"] == 1  # what it takes to train it again
     out = tmp_path / "scores"
     card_file = tmp_path / "run" / "mine.json"
     done = run("evaluate", "intensity-map", table, "-o", out, "--model", card_file, "--device", "cpu")
@@ -99,6 +101,20 @@ def test_a_table_of_scans_is_learned_from_and_scored_per_scan_and_per_patient(sc
     }
     with (out / "predictions.csv").open() as stream:
         assert [row["label"] for row in csv.DictReader(stream)] == ["covid", "cap", "none"]
+
+    shutil.copy(tmp_path / "run" / "mine.safetensors", tmp_path / "run" / "other.safetensors")
+    other = card | {"id": "other", "file": "other.safetensors"}
+    (tmp_path / "run" / "other.json").write_text(json.dumps(other))
+    both = ("--model", card_file, "--model", tmp_path / "run" / "other.json")
+    done = run("evaluate", "intensity-map", table, "-o", tmp_path / "two", *both, "--device", "cpu")
+    assert done.exit_code == 0, done.output
+    with (tmp_path / "two" / "comparison.csv").open() as stream:
+        lines = list(csv.DictReader(stream))
+    assert [(line["Model"], line["Per"], line["n"]) for line in lines] == [
+        ("mine", "scan", "3"), ("mine", "patient", "3"), ("other", "scan", "3"), ("other", "patient", "3"),
+    ]  # fmt: skip
+    accuracies = [line["Accuracy, three classes [%]"] for line in lines]
+    assert accuracies == accuracies[:1] * 4  # the same weights on the same scans, one scan a patient
 
 
 def test_a_table_with_an_unknown_label_names_it(scan: Path, tmp_path: Path) -> None:

@@ -145,7 +145,10 @@ def evaluate_intensity_map(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the tables.")],
     table: Table = None,
     phantoms: Phantoms = 0,
-    model: Annotated[str, typer.Option(help="Id of a shipped model, or the path of a card.")] = DEFAULT_MODEL,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(help="Id of a shipped model, or the path of a card; several are compared. The shipped one."),
+    ] = None,
     all_splits: Annotated[bool, typer.Option("--all", help="Score every case, not only the test split.")] = False,
     first_seed: Annotated[int, typer.Option(help="Seed of the first phantom.")] = 0,
     cache: Cache = DEFAULT_CACHE,
@@ -155,21 +158,28 @@ def evaluate_intensity_map(
     from COVIDMTLApp import console
 
     with console.running("Evaluation") as (progress, cancelled):
+        from ChestCTLib.errors import InputError
         from COVIDMTLLib.intensity_map.classifier import MapClassifier
-        from COVIDMTLLib.intensity_map.files import evaluate_and_write
+        from COVIDMTLLib.intensity_map.files import compare_and_write
 
-        loaded = MapClassifier.load(model, device.value)
+        loaded = [MapClassifier.load(one, device.value) for one in model or [DEFAULT_MODEL]]
+        first = loaded[0]
+        if any((one.map_settings, one.masked) != (first.map_settings, first.masked) for one in loaded):
+            raise InputError("The models learned from different kinds of maps.", "Evaluate them one by one.")
         cases = _cases(
-            table, phantoms, loaded.map_settings, loaded.masked, cache, 0, progress, cancelled, first_seed=first_seed
+            table, phantoms, first.map_settings, first.masked, cache, 0, progress, cancelled, first_seed=first_seed
         )
         chosen = cases if all_splits else [case for case in cases if case.split == "test"]
-        scans, patients = evaluate_and_write(loaded, chosen, out)
-        console.emit({"result": {"folder": str(out), "scans": scans.count, "patients": patients.count}})
-        for found in (scans, patients):
-            low, high = found.accuracy.interval or (0.0, 0.0)
-            share = f"{found.accuracy.value:.1%}" if found.accuracy.value is not None else "n/a"
-            console.say(f"Accuracy per {found.level} (n = {found.count}): {share} ({low:.1%} to {high:.1%})")
-        console.say(f"The model learned from: {loaded.card.evidence}. Tables: {out}")
+        found = compare_and_write(loaded, chosen, out)
+        count = {"scans": found[0][0].count, "patients": found[0][1].count}
+        console.emit({"result": {"folder": str(out), **count}})
+        for one, both in zip(loaded, found, strict=True):
+            for scores in both:
+                low, high = scores.accuracy.interval or (0.0, 0.0)
+                share = f"{scores.accuracy.value:.1%}" if scores.accuracy.value is not None else "n/a"
+                where = f"{one.card.id}: accuracy per {scores.level} (n = {scores.count})"
+                console.say(f"{where}: {share} ({low:.1%} to {high:.1%})")
+            console.say(f"It learned from: {one.card.evidence}. Tables: {out}")
 
 
 def _cases(

@@ -93,6 +93,28 @@ class MapEvaluation:
         return Table(key, f"Per {self.level} (layout of the paper's table {number})", tuple(columns), tuple(rows))
 
 
+def comparison_table(found: Sequence[tuple[str, MapEvaluation]]) -> Table:
+    """Several classifiers on the same cases, one a line: accuracy and area under ROC of each class, with intervals.
+
+    Args:
+        found: Name of a classifier and its scores, in the order wanted.
+    """
+    scores = [("accuracy", "Accuracy, three classes")]
+    scores += [(key, f"Area under ROC, {name}") for key, name in zip(CLASS_KEYS, CLASSES, strict=True)]
+    columns = [Column("model", "Model"), Column("level", "Per"), Column("count", "n", decimals=0)]
+    for key, title in scores:
+        columns += [Column(key, title, "%"), Column(f"{key}_low", "95 % from", "%"), Column(f"{key}_high", "to", "%")]
+    rows = tuple(
+        (name, one.level, one.count, *(cell for score in (one.accuracy, *_areas(one)) for cell in _percent(score)))
+        for name, one in found
+    )
+    return Table("comparison", "Classifiers on the same cases", tuple(columns), rows)
+
+
+def _areas(found: MapEvaluation) -> tuple[Estimate, ...]:
+    return tuple(one.auc for one in found.classes)
+
+
 def evaluate_scans(cases: Sequence[MapCase], probabilities: Probabilities, seed: int = 0) -> MapEvaluation:
     """Score each scan on its own.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ChestCTLib.device import DeviceChoice
 from ChestCTLib.errors import OutputError
+from ChestCTLib.manifest import plain
 from ChestCTLib.models import Figure, ModelCard
 from ChestCTLib.progress import CancelCheck, Progress, never_cancelled, no_progress
 from COVIDMTLLib.intensity_map.cases import MapCase
@@ -149,6 +150,7 @@ def _card(
             maps,
             data.masked,
             Familiarity.fit([case.image for case in data.cases if case.split == "train"]),
-        ),
+        )
+        | {"training": plain(settings)},
         citation=CITATION,
     )

@@ -15,13 +15,13 @@ from PIL import Image
 from ChestCTLib.case_report import CaseReport, Section
 from ChestCTLib.device import DeviceChoice
 from ChestCTLib.errors import ModelError
-from ChestCTLib.io.atomic import atomic_folder
+from ChestCTLib.io.atomic import atomic_folder, atomic_path
 from ChestCTLib.models import list_models
 from ChestCTLib.reporting.csv_view import measures_csv, table_csv
 from COVIDMTLLib.intensity_map.cases import MapCase
 from COVIDMTLLib.intensity_map.classes import CLASS_KEYS
 from COVIDMTLLib.intensity_map.classifier import TASK, MapClassifier, MapPrediction
-from COVIDMTLLib.intensity_map.evaluation import MapEvaluation, evaluate_patients, evaluate_scans
+from COVIDMTLLib.intensity_map.evaluation import MapEvaluation, comparison_table, evaluate_patients, evaluate_scans
 from COVIDMTLLib.intensity_map.map import IntensityMap, MapSettings
 from COVIDMTLLib.intensity_map.pictures import rgb
 from COVIDMTLLib.intensity_map.section import map_csv
@@ -134,4 +134,27 @@ def evaluate_and_write(
             **{f"per_{one.level}": asdict(one) for one in found},
         }
         (unfinished / "evaluation.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    return found
+
+
+def compare_and_write(
+    classifiers: Sequence[MapClassifier], cases: Sequence[MapCase], folder: Path
+) -> list[tuple[MapEvaluation, MapEvaluation]]:
+    """Score classifiers on the same cases: a folder for each, and ``comparison.csv`` where there are several.
+
+    Returns:
+        Scores per scan and per patient of each.
+
+    Raises:
+        InputError: There is no case, or a patient has several labels.
+        OutputError: The folder cannot be written.
+    """
+    if len(classifiers) == 1:
+        return [evaluate_and_write(classifiers[0], cases, folder)]
+    found = [evaluate_and_write(one, cases, folder / one.card.id) for one in classifiers]
+    table = comparison_table(
+        [(one.card.id, level) for one, both in zip(classifiers, found, strict=True) for level in both]
+    )
+    with atomic_path(folder / "comparison.csv") as temporary:
+        temporary.write_text(table_csv(table), encoding="utf-8")
     return found
