@@ -14,6 +14,7 @@ from slicer.i18n import translate
 from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
 from slicer.ScriptedLoadableModule import *
 
+from ChestCTJobs.job import Job
 from ChestCTLib.errors import ChestCTError
 from ChestCTMRML import displays, layouts
 from ChestCTMRML.displays import LabelStyle
@@ -21,7 +22,6 @@ from ChestCTMRML.segmentations import EditedSegmentsError
 from ChestCTMRML.terminology import load_terms
 from ChestCTMRML.volumes import voxels
 from ChestCTSlicer import dependencies, sample_data
-from ChestCTSlicer.job import Job
 from ChestCTSlicer.lung_work import ORGAN_LABELS, LungRequest, edited_results, lung_work, result_nodes
 from ChestCTSlicer.work_logic import WorkLogic
 from ChestCTSlicer.work_widget import WorkWidget

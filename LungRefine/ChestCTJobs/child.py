@@ -30,11 +30,13 @@ class Prepared:
         labels: Name of the label file that the command writes.
         values: Labels to make surfaces of.
         name: Stem of the prepared files: ``NAME.npy`` and ``NAME-VALUE.vtp``.
+        like: File whose grid the labels are brought to, nearest neighbour; "" where they lie on the right one.
     """
 
     labels: str
     values: tuple[int, ...]
     name: str
+    like: str = ""
 
 
 @dataclass(frozen=True)
@@ -81,9 +83,7 @@ class Request:
         """Read a request that :meth:`write` wrote."""
         values = json.loads(path.read_text(encoding="utf-8"))
         values["commands"] = tuple(tuple(command) for command in values["commands"])
-        values["prepared"] = tuple(
-            Prepared(item["labels"], tuple(item["values"]), item["name"]) for item in values["prepared"]
-        )
+        values["prepared"] = tuple(Prepared(**{**item, "values": tuple(item["values"])}) for item in values["prepared"])
         values["maps"] = tuple(PreparedMap(**item) for item in values["maps"])
         return cls(**values)
 
@@ -145,6 +145,8 @@ def _prepare(request: Request, item: Prepared) -> None:
     from ChestCTMRML.surfaces import surface
 
     image = sitk.ReadImage(item.labels)
+    if item.like:
+        image = sitk.Resample(image, sitk.ReadImage(item.like), sitk.Transform(), sitk.sitkNearestNeighbor)
     labels = sitk.GetArrayFromImage(image).astype(np.uint8)
     np.save(f"{item.name}.npy", labels)
     to_lps = np.eye(4)

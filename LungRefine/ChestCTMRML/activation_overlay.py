@@ -138,6 +138,25 @@ def show_activation(scene: Any, volume_node: Any, task: str | None, slices: bool
                 display.SetVisibility(is_shown)
 
 
+def drop_activations(scene: Any, volume_node: Any, kept: tuple[str, ...]) -> None:
+    """Remove the maps of an older run except those of the ``kept`` tasks, which the new run replaces."""
+    for node in _maps(volume_node):
+        task = _task_of(volume_node, node)
+        if task is None or task in kept:
+            continue
+        if shown_activation(scene, volume_node) == task:
+            show_activation(scene, volume_node, None)
+        for role in ("Rendering", "Property"):
+            scene.RemoveNode(find_owned(volume_node, f"{ROLE}.{task}.{role}"))
+        scene.RemoveNode(node)
+
+
+def activation_tasks(volume_node: Any) -> list[str]:
+    """Keys of the tasks that the CT has a map for."""
+    found = [_task_of(volume_node, node) for node in _maps(volume_node)]
+    return [task for task in found if task is not None]
+
+
 def shown_activation(scene: Any, volume_node: Any) -> str | None:
     """Key of the task whose map is shown over the CT, on slices or in 3D; None for none."""
     foregrounds = {

@@ -20,7 +20,7 @@ LUNG_OPACITY_3D = 0.35  # translucent: lesions and airway inside must show
 FILL_OPACITY = 0.35
 OUTLINE_OPACITY = 1.0
 MARGIN = 1.04  # share of a slice view left free round the scan
-WIDE_DISTANCE = 2.6  # distance in widths of what is shown: a view higher than wide still holds the intensity map
+WIDE_DISTANCE = 2.9  # distance in widths of what is shown: a view higher than wide still holds the intensity map
 CAMERA_ANGLE_DEG = 30.0  # VTK's default view angle
 FRONT_DISTANCE = 1.45  # distance of the camera in diagonals of the scan: both lungs fit a view of any shape
 

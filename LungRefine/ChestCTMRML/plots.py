@@ -9,6 +9,8 @@ from typing import Any
 from ChestCTMRML.nodes import owned_node
 from ChestCTMRML.tables import Column, set_table
 
+POINT_SIZE = 11.0  # pixels
+
 
 @dataclass(frozen=True)
 class Curve:
@@ -18,11 +20,13 @@ class Curve:
         name: Legend entry and column heading.
         values: One value for each x; None leaves a gap.
         color: RGB, each in [0, 1].
+        points: Whether to draw points instead of a line.
     """
 
     name: str
     values: Sequence[float | None]
     color: tuple[float, float, float]
+    points: bool = False
 
 
 @dataclass(frozen=True)
@@ -118,8 +122,9 @@ def _set_series(series: Any, table: Any, x_title: str, curve: Curve, y_title: st
     series.SetXColumnName(x_title)
     series.SetYColumnName(y_title or curve.name)
     series.SetPlotType(series.PlotTypeScatter)  # "scatter" with lines is Slicer's curve over numeric x
-    series.SetLineStyle(series.LineStyleSolid)
-    series.SetMarkerStyle(series.MarkerStyleNone)
+    series.SetLineStyle(series.LineStyleNone if curve.points else series.LineStyleSolid)
+    series.SetMarkerStyle(series.MarkerStyleDiamond if curve.points else series.MarkerStyleNone)
+    series.SetMarkerSize(POINT_SIZE)
     series.SetLineWidth(2)
     series.SetColor(*curve.color)
 

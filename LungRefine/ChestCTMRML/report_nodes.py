@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ChestCTLib.case_report import RESEARCH_NOTICE, CaseReport, Measure, Section
-from ChestCTMRML.nodes import owned_node
+from ChestCTMRML.nodes import ROLE_PREFIX, owned_node
 from ChestCTMRML.tables import Column, set_table
 
 
@@ -22,13 +22,14 @@ def set_measures(table_node: Any, measures: tuple[Measure, ...]) -> None:
     )
 
 
-def set_report(scene: Any, volume_node: Any, report: CaseReport) -> list[Any]:
+def set_report(scene: Any, volume_node: Any, report: CaseReport, without_tables_of: tuple[str, ...] = ()) -> list[Any]:
     """Write a case report into the nodes that the volume keeps for it.
 
     Args:
         scene: The ``vtkMRMLScene``.
         volume_node: The case's CT.
-        report: What to show; a second call updates the same nodes.
+        report: What to show; a second call updates the same nodes, and empties those that it has no rows for.
+        without_tables_of: Keys of sections whose tables are shown by nodes of their own.
 
     Returns:
         The nodes: text first, then the tables.
@@ -36,7 +37,10 @@ def set_report(scene: Any, volume_node: Any, report: CaseReport) -> list[Any]:
     text = owned_node(scene, volume_node, "Report.Text", "vtkMRMLTextNode", f"{report.case_id}: report")
     text.SetText(report_text(report))
     nodes = [text]
+    _empty_tables(volume_node)
     for section in report.sections:
+        if section.key in without_tables_of:
+            continue
         if section.measures:
             role = f"Report.{section.key}.Measures"
             node = owned_node(scene, volume_node, role, "vtkMRMLTableNode", f"{section.title}: measures")
@@ -51,6 +55,16 @@ def set_report(scene: Any, volume_node: Any, report: CaseReport) -> list[Any]:
             set_table(node, [Column(column.heading, [row[index] for row in shown]) for index, column in headings])
             nodes.append(node)
     return nodes
+
+
+def _empty_tables(volume_node: Any) -> None:
+    """An older report may have had rows that the new one has not."""
+    roles: list[str] = []
+    volume_node.GetNodeReferenceRoles(roles)
+    for role in roles:
+        node = volume_node.GetNodeReference(role)
+        if role.startswith(f"{ROLE_PREFIX}Report.") and node is not None and node.IsA("vtkMRMLTableNode"):
+            node.RemoveAllColumns()
 
 
 def report_text(report: CaseReport) -> str:

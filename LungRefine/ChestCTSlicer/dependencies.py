@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import logging
 from importlib.util import find_spec
 
 import slicer
 
 from ChestCTLib.errors import MissingDependencyError
+
+logger = logging.getLogger(__name__)
 
 ENGINE = {
     "numpy": "numpy>=1.26",
@@ -23,6 +26,19 @@ ENGINE = {
 
 LEARNING = {"monai": "monai>=1.4", "safetensors": "safetensors>=0.4"}
 """What networks need besides torch, which comes by way of the PyTorch extension."""
+
+REPORT = {"jinja2": "jinja2>=3.1", "matplotlib": "matplotlib>=3.8", "PIL": "pillow>=10", "reportlab": "reportlab>=4.2"}
+"""What the report of a whole case needs."""
+
+FEATURES = {
+    "radiomics": "pyradiomics==3.0.1",
+    "pandas": "pandas>=2.1",
+    "sklearn": "scikit-learn>=1.4",
+    "lightgbm": "lightgbm>=4.3",
+    "statsmodels": "statsmodels>=0.14",
+    "seaborn": "seaborn>=0.13",
+}
+"""What the lung features and their models need; a case stands without them, and says so."""
 
 
 def missing(packages: dict[str, str]) -> list[str]:
@@ -53,6 +69,20 @@ def ensure(packages: dict[str, str], requester: str) -> None:
             "Press Apply again and allow the installation, or install them in Slicer's Python console: "
             f"slicer.util.pip_install('{' '.join(needed)}')",
         )
+
+
+def offer(packages: dict[str, str], requester: str) -> bool:
+    """Offer to install what is missing; the work goes on without it, so that refusing is no error.
+
+    Returns:
+        Whether everything is there.
+    """
+    try:
+        ensure(packages, requester)
+    except MissingDependencyError as error:
+        logger.warning("%s", error)
+        return False
+    return True
 
 
 def ensure_torch(requester: str) -> None:

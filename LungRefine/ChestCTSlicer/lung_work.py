@@ -11,6 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ChestCTJobs.child import Prepared
+from ChestCTJobs.hand_over import read_labels, write_array, write_volume
+from ChestCTJobs.job import Work
 from ChestCTLib.errors import InputError
 from ChestCTLib.labels import AIRWAY, LUNG_LABELS
 from ChestCTMRML import displays
@@ -27,9 +30,6 @@ from ChestCTMRML.segmentations import (
 from ChestCTMRML.surface_files import read_surface
 from ChestCTMRML.tables import Column, number, set_table
 from ChestCTMRML.volumes import voxels
-from ChestCTSlicer.child import Prepared
-from ChestCTSlicer.hand_over import read_labels, write_array, write_volume
-from ChestCTSlicer.job import Work
 
 ORGAN_LABELS = (*LUNG_LABELS, AIRWAY)
 """Labels of the output segmentation; without the airway its segment stays empty."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import qt
 
-from ChestCTSlicer.job import Job
+from ChestCTJobs.job import Job
 
 TICK_MS = 30  # often enough for a smooth bar, seldom enough to cost nothing
 

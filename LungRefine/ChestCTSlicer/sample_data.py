@@ -10,10 +10,10 @@ from typing import Any
 import slicer
 from slicer.i18n import translate
 
+from ChestCTJobs.job import Job, Work
 from ChestCTLib.errors import ChestCTError
 from ChestCTMRML.displays import set_views, show_lung_window
 from ChestCTSlicer import dependencies
-from ChestCTSlicer.job import Job, Work
 
 CATEGORY = "COVID-MTL"
 PHANTOMS = {"COVID-19 chest phantom": "covid", "CAP chest phantom": "cap"}

@@ -9,8 +9,8 @@ import slicer
 from slicer.i18n import tr as _
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 
+from ChestCTJobs.job import Job
 from ChestCTMRML import displays, layouts
-from ChestCTSlicer.job import Job
 
 
 class WorkLogic(ScriptedLoadableModuleLogic):

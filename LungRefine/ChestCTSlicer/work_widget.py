@@ -12,9 +12,9 @@ from slicer.i18n import tr as _
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleWidget
 from slicer.util import VTKObservationMixin
 
+from ChestCTJobs.job import Job, JobState
 from ChestCTLib.errors import ChestCTError
 from ChestCTMRML.segmentations import EditedSegmentsError
-from ChestCTSlicer.job import Job, JobState
 from ChestCTSlicer.runner import JobRunner
 
 PERCENT = 100

@@ -17,7 +17,7 @@ from ChestCTLib.labels import AIRWAY, LUNG_LABELS
 from ChestCTLib.phantom import Phantom
 from ChestCTMRML import displays, layouts, scene_file, segmentations, tables
 from ChestCTMRML.volumes import add_volume, set_volume
-from ChestCTSlicer.job import FOLDER_PREFIX
+from ChestCTJobs.job import FOLDER_PREFIX
 
 RUN_LIMIT_S = 180
 CANCEL_LIMIT_S = 1.0

@@ -15,6 +15,7 @@ PYTHONQT_MODULES = (
     "LesionSeg",
     "COVIDMTL",
     "ChestCTSlicer.annotator_panel",
+    "ChestCTSlicer.report_panel",
     "ChestCTSlicer.runner",
     "ChestCTSlicer.work_logic",
     "ChestCTSlicer.work_widget",

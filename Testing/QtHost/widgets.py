@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import vtk
@@ -10,7 +11,9 @@ from PySide6.QtWidgets import (
     QAbstractButton,
     QComboBox,
     QDoubleSpinBox,
+    QFileDialog,
     QHBoxLayout,
+    QPushButton,
     QSizePolicy,
     QSlider,
     QStyle,
@@ -24,6 +27,7 @@ from QtHost.segment_editor import qMRMLSegmentEditorWidget
 
 __all__ = [
     "ctkCollapsibleButton",
+    "ctkDirectoryButton",
     "ctkSliderWidget",
     "qMRMLNodeComboBox",
     "qMRMLSegmentEditorWidget",
@@ -337,6 +341,29 @@ class ctkCollapsibleButton(QAbstractButton):
         arrow = "\u25b6" if self._get_collapsed() else "\u25bc"
         area = option.rect.adjusted(8, 0, -4, 0)
         painter.drawText(area, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, f"{arrow}  {self.text()}")
+
+
+class ctkDirectoryButton(QPushButton):
+    """A button that shows a folder and lets the user choose another."""
+
+    directoryChanged = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._set_directory(str(Path.cwd()))
+        self.clicked.connect(self.browse)
+
+    def browse(self) -> None:
+        found = QFileDialog.getExistingDirectory(self, "", self._directory)
+        if found:
+            self._set_directory(found)
+
+    def _set_directory(self, directory: str) -> None:
+        self._directory = directory
+        self.setText(directory)
+        self.directoryChanged.emit(directory)
+
+    directory = Property(str, lambda self: self._directory, _set_directory)
 
 
 class ctkSliderWidget(QWidget):
