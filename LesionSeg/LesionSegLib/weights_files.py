@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ChestCTLib.errors import ModelError
-from ChestCTLib.models import ModelCard, find_model, model_file
+from ChestCTLib.models import ModelCard, find_model, model_file, read_card
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,10 +32,10 @@ def save_weights(state: dict[str, Tensor], path: Path) -> None:
 
 
 def load_multi_decoder(model_id: str) -> tuple[MultiDecoderNet, ModelCard]:
-    """Load a shipped multi-decoder network.
+    """Load a shipped multi-decoder network, or an own one.
 
     Args:
-        model_id: Id of its card.
+        model_id: Id of its card, or the path of an own card (``.json``) with the weights beside it.
 
     Returns:
         The network in evaluation mode, and its card.
@@ -43,10 +43,14 @@ def load_multi_decoder(model_id: str) -> tuple[MultiDecoderNet, ModelCard]:
     Raises:
         ModelError: There is no such model, its weights are missing or damaged, or it is another network.
     """
-    card = find_model(model_id)
+    path = Path(model_id)
+    own = path.suffix == ".json"
+    if own and not path.is_file():
+        raise ModelError(f"There is no model card {model_id}.", "Give the card that the training wrote.")
+    card = read_card(path.read_text("utf-8")) if own else find_model(model_id)
     if card.settings.get("architecture") != MULTI_DECODER:
         raise ModelError(f"The model '{model_id}' is no multi-decoder lesion network.", "Choose a lesion model.")
-    return build_multi_decoder(card.settings, model_file(card)), card
+    return build_multi_decoder(card.settings, path.parent / card.file if own else model_file(card)), card
 
 
 def build_multi_decoder(settings: dict[str, Any], weights: Path) -> MultiDecoderNet:

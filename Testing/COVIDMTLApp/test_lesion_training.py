@@ -105,9 +105,37 @@ def test_picture_networks_train_and_report_their_test_scores(sets: Path, tmp_pat
     given = ("--covid-ct", sets / "covid_ct", "--medseg100", sets / "medseg100")
     options = ("--method", method, "--epochs", 1, "--width", 0.05, "--side", 64)
     result = invoke("train", "lesions", "-o", tmp_path, *given, *options)
-    assert (result["dice"] is None) == (method == "cnn")
-    assert (result["auc"] is None) == (method == "unet")
-    assert (tmp_path / f"{method}.safetensors").is_file()
+    assert (result[method]["dice"] is None) == (method == "cnn")
+    assert (result[method]["auc"] is None) == (method == "unet")
+    assert (tmp_path / method / "network.safetensors").is_file()
+
+
+def test_the_multitask_network_and_its_baselines_are_compared_in_one_run(sets: Path, tmp_path: Path) -> None:
+    given = ("--covid-ct", sets / "covid_ct", "--medseg100", sets / "medseg100", "--no-test")
+    options = ("--method", "reconstruction-mtl", "--epochs", 1, "--width", 0.05, "--side", 64)
+    pair = "segmentation+classification"
+    result = invoke("train", "lesions", "-o", tmp_path, *given, *options, "--baseline", "unet", "--baseline", pair)
+    assert list(result) == ["reconstruction-mtl", "unet", pair]
+    with (tmp_path / "comparison.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["network"] for row in rows] == list(result)
+    assert all(row["test dice"] == "" and row["validation dice"] for row in rows)
+
+
+@pytest.mark.slow
+def test_deepsc_is_trained_jointly_and_each_subnet_alone(sets: Path, tmp_path: Path) -> None:
+    given = ("--method", "deepsc-covid", "--phantoms", 6, "--epochs", 1, "--width", 0.03)
+    result = invoke("train", "lesions", "-o", tmp_path, *given, "--covid19-ct-seg", sets / "covid19_ct_seg")
+    assert list(result) == ["joint", "segmentation alone", "classification alone"]
+    assert result["segmentation alone"]["accuracy"] is None and result["classification alone"]["dice"] is None
+    assert 0 <= result["joint"]["accuracy"] <= 1
+
+
+def test_fine_tuning_is_cross_validated_inside_the_training_part(sets: Path, tmp_path: Path) -> None:
+    given = ("--medseg100", sets / "medseg100", "--start", "lesions-multidecoder", "--epochs", 1, "--folds", 2)
+    result = invoke("evaluate", "lesions", "-o", tmp_path, *given)
+    assert set(result["dice"]) == {"infection", "ground glass", "consolidation"}
+    assert (tmp_path / "medseg100-folds.csv").is_file()
 
 
 def test_without_data_the_command_says_what_to_give(tmp_path: Path) -> None:

@@ -20,12 +20,15 @@ class MultiLabelLossSettings:
         background_weight: Weight of background pixels in the cross entropy (paper: 0.3).
         lesion_weight: Weight of lesion pixels (paper: 0.7).
         dice_weight: Weight of the soft Dice term; 0 gives the paper's loss alone.
+        dice_per_slice: Take the Dice term of each slice and average, so that a slice with a small lesion counts as much
+            as one with a large lesion; else one Dice over the whole batch.
         smooth: Added to numerator and denominator of the Dice term, in pixels.
     """
 
     background_weight: float = 0.3
     lesion_weight: float = 0.7
     dice_weight: float = 1.0
+    dice_per_slice: bool = False
     smooth: float = 1.0
 
 
@@ -47,7 +50,7 @@ def label_loss(logits: Tensor, targets: Tensor, settings: MultiLabelLossSettings
     """Weighted cross entropy plus Dice of one label.
 
     Args:
-        logits: Any shape; only slices annotated for the label.
+        logits: ``[n, rows, columns]``; only slices annotated for the label.
         targets: Same shape, 0..1.
         settings: Weights of the terms.
 
@@ -59,8 +62,11 @@ def label_loss(logits: Tensor, targets: Tensor, settings: MultiLabelLossSettings
     loss = 2.0 * (weight * pixel).mean() / (settings.background_weight + settings.lesion_weight)
     if settings.dice_weight > 0:
         guess = torch.sigmoid(logits)
-        overlap = 2.0 * (guess * targets).sum() + settings.smooth
-        loss = loss + settings.dice_weight * (1.0 - overlap / ((guess**2).sum() + (targets**2).sum() + settings.smooth))
+        rows = len(logits) if settings.dice_per_slice else 1
+        guess, truth = guess.reshape(rows, -1), targets.reshape(rows, -1)
+        overlap = 2.0 * (guess * truth).sum(1) + settings.smooth
+        dice = overlap / ((guess**2).sum(1) + (truth**2).sum(1) + settings.smooth)
+        loss = loss + settings.dice_weight * (1.0 - dice.mean())
     return loss
 
 

@@ -66,6 +66,11 @@ class ReconstructionMTLOutput:
     segmentation: Tensor | None
     classification: Tensor | None
 
+    def float(self) -> ReconstructionMTLOutput:
+        """The same in single precision, for losses after a pass in half precision."""
+        given = (self.reconstruction, self.segmentation, self.classification)
+        return ReconstructionMTLOutput(*[None if output is None else output.float() for output in given])
+
 
 class ReconstructionMTL(nn.Module):
     """One encoder, a decoder for each picture task, dense layers for the classification.

@@ -48,7 +48,8 @@ def augment(
     """Change a batch at random.
 
     Args:
-        pictures: ``[n, 4, rows, columns]``: slice below, slice, slice above, lung mask; in [0, 1].
+        pictures: ``[n, channels, rows, columns]`` in [0, 1]: slice below, slice, slice above and lung mask, or a single
+            picture and its lung mask.
         targets: ``[n, labels, rows, columns]``, 0 or 1.
         settings: Ranges.
         generator: Source of randomness; the same state gives the same batch.
@@ -66,7 +67,9 @@ def augment(
 
     grid = _random_grid(pictures.shape, uniform, chance, settings)
     both = functional.grid_sample(torch.cat([pictures, targets], 1), grid, padding_mode="zeros", align_corners=False)
-    grey, lungs, targets = both[:, :3], both[:, 3:4], (both[:, 4:] >= 0.5).to(targets.dtype)
+    greys = pictures.shape[1] - 1  # the lung mask is last
+    grey, lungs, targets = both[:, :greys], both[:, greys : greys + 1], both[:, greys + 1 :]
+    targets = (targets >= 0.5).to(targets.dtype)
 
     mean = grey.mean(dim=(1, 2, 3), keepdim=True)
     grey = (grey - mean) * (1 + _column(uniform(-settings.contrast, settings.contrast))) + mean
@@ -76,7 +79,8 @@ def augment(
     grey = torch.where(_column(chance(settings.blur)), smooth, grey)
     grey = grey + torch.randn(grey.shape, generator=generator) * _column(uniform(0, settings.noise))
     alone = _column(chance(settings.no_neighbours))
-    grey = torch.where(alone, grey[:, 1:2].expand_as(grey), grey).clamp(0, 1)
+    middle = greys // 2
+    grey = torch.where(alone, grey[:, middle : middle + 1].expand_as(grey), grey).clamp(0, 1)
     grey = torch.where(_column(chance(settings.mask_outside)), grey * lungs, grey)
     lungs = torch.where(_column(chance(settings.no_lungs)), torch.ones_like(lungs), lungs)
     return torch.cat([grey, lungs], 1), targets

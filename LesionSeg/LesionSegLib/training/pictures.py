@@ -38,23 +38,32 @@ class LabelledPictures:
     def __len__(self) -> int:
         return len(self.pictures)
 
+    def choose(self, rows: npt.NDArray[np.integer]) -> LabelledPictures:
+        """Some of the pictures."""
+        return LabelledPictures(
+            self.pictures[rows], self.masks[rows], self.has_mask[rows], self.classes[rows], self.has_class[rows]
+        )
+
 
 def read_pictures(
     folders: tuple[Path, ...],
     split: str,
     side: int = SIDE,
+    volume_step: int = 1,
     progress: Progress = no_progress,
     cancelled: CancelCheck = never_cancelled,
 ) -> LabelledPictures:
     """Read one split of several slice sets.
 
     Whole pictures are resized to a square and scaled to [0, 1], as in the paper. ``medseg100`` has no validation part:
-    every fifth of its training slices serves. ``covid19_ct_seg`` has no split and counts as training.
+    every fifth of its training slices serves. ``covid19_ct_seg`` has no split and counts as training. A set of one
+    class alone gives no classes: it would teach to tell the sets apart by their look, which is no diagnosis.
 
     Args:
         folders: ``covid_ct`` (class), ``medseg100`` and ``covid19_ct_seg`` (mask; all COVID-19).
         split: "train", "val" or "test".
         side: Side of the pictures, pixels.
+        volume_step: Of sets without a split (whole volumes) take every so many slices; neighbours are alike.
         progress: Told the share done.
         cancelled: Asked before each picture.
 
@@ -64,6 +73,7 @@ def read_pictures(
     chosen: list[tuple[SliceImage, bool | None]] = []
     for folder in folders:
         cases = read_slice_set(folder)
+        both_classes = len({case.covid for case in cases if case.covid is not None}) == 2
         has_validation = any(case.split == "val" for case in cases)
         number = 0
         for case in cases:
@@ -72,7 +82,8 @@ def read_pictures(
                 own = "val" if number % 5 == 4 else "train"
                 number += 1
             if own == split:
-                chosen += [(image, case.covid) for image in case.slices]
+                taken = case.slices if case.split is not None else case.slices[::volume_step]
+                chosen += [(image, case.covid if both_classes else None) for image in taken]
     if not chosen:
         raise InputError(f"No slice set has pictures for '{split}'.", "Give covid_ct, medseg100 or both.")
     pictures = np.zeros((len(chosen), 1, side, side), np.float32)

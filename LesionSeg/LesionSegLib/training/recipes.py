@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from LesionSegLib.networks.deepsc_covid import DeepSCSettings
 from LesionSegLib.networks.multi_decoder import MultiDecoderSettings
+from LesionSegLib.networks.reconstruction_mtl import ReconstructionMTLSettings
 from LesionSegLib.training.augment import AugmentSettings
+from LesionSegLib.training.train_deepsc import DeepSCTrainingSettings
+from LesionSegLib.training.train_pictures import PictureTrainingSettings
 from LesionSegLib.training.train_slices import SliceTrainingSettings
 
 # About 15 s of processor time a round on one core with bfloat16: four minutes a training, undisturbed.
@@ -31,4 +35,33 @@ FINE_TUNING = replace(
     CPU_RECIPE, epochs=30, slices_per_epoch=0, single_repeats=2, learning_rate=1e-3, average_decay=0.95
 )
 
+FINE_TUNING_RUNS = 3  # seeds whose weights are averaged
+
 RECIPES = {"cpu": CPU_RECIPE, "accelerator": ACCELERATOR_RECIPE, "fine-tuning": FINE_TUNING}
+
+# The reconstruction multitask network and its baselines: the paper's numbers, and a tenth of its epochs for two cores.
+# Half a thousand pictures from hundreds of sources: geometry and greys must vary, or the net learns sources by heart.
+PAPER_PICTURES = PictureTrainingSettings()
+CPU_PICTURES = PictureTrainingSettings(
+    network=ReconstructionMTLSettings(width=0.125),
+    epochs=24,
+    patience=10,
+    batch=16,
+    learning_rate=1e-3,
+    augmentation=AugmentSettings(flip=0.0, no_lungs=0.0, no_neighbours=0.0, mask_outside=0.0),
+    weight_decay=1e-4,
+    average_decay=0.97,
+    bfloat16=True,
+)
+PICTURE_RECIPES = {"cpu": CPU_PICTURES, "accelerator": PAPER_PICTURES}
+PICTURE_SIDES = {"cpu": 128, "accelerator": 256}  # pixels; 256 is the paper's
+VOLUME_STEPS = {"cpu": 16, "accelerator": 4}  # of covid19_ct_seg every so many slices
+
+# DeepSC-COVID on phantoms: an eighth of the width on a coarse grid; the paper's patch on an accelerator.
+DEEPSC_RECIPES = {
+    "cpu": DeepSCTrainingSettings(
+        network=DeepSCSettings(width=0.125), patch=(16, 64, 96), slices=32, first_epochs=15, second_epochs=15
+    ),
+    "accelerator": DeepSCTrainingSettings(),
+}
+DEEPSC_GRIDS = {"cpu": (32, 64, 96), "accelerator": (96, 256, 256)}  # voxels of a scan, cropped to its lungs

@@ -9,7 +9,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from ChestCTLib.errors import InputError
 from ChestCTLib.grid import canonical, resample_to_shape
+from ChestCTLib.io.slices import SliceCase
 from ChestCTLib.phantom import Phantom
 from LesionSegLib.networks.deepsc_covid import CLASSES
 
@@ -23,12 +25,12 @@ class DeepSCScan:
     Attributes:
         volume: ``float32 [z, y, x]``, windowed to [0, 1], 0 outside the lungs.
         lesions: ``float32``, 1 in lesions.
-        label: Index into the network's classes.
+        label: Index into the network's classes; None for a scan that teaches the segmentation alone.
     """
 
     volume: npt.NDArray[np.float32]
     lesions: npt.NDArray[np.float32]
-    label: int
+    label: int | None
 
 
 def window_and_mask(hu: npt.NDArray[np.int16], lungs: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
@@ -55,12 +57,40 @@ def equidistant_slices(count: int, wanted: int = 48) -> npt.NDArray[np.int64]:
 def scan_of_phantom(phantom: Phantom, shape: tuple[int, int, int]) -> DeepSCScan:
     """A phantom as a training scan of ``shape`` voxels (multiples of 8), cropped to its lungs."""
     view = canonical(phantom.volume)
-    lungs, lesions = view.apply(phantom.lungs), view.apply(phantom.lesions)
+    label = CLASSES.index(phantom.diagnosis)
+    return _cropped(view.volume.hu, view.apply(phantom.lungs), view.apply(phantom.lesions), label, shape)
+
+
+def scan_of_slices(case: SliceCase, shape: tuple[int, int, int]) -> DeepSCScan:
+    """A case of ``covid19_ct_seg`` as a stack for the segmentation subnet; its greys become approximate HU first.
+
+    Args:
+        case: Slices of one scan with lung and lesion masks.
+        shape: Voxels of the result, multiples of 8.
+
+    Raises:
+        InputError: A slice has no lung or lesion mask.
+    """
+    masks = [(image.lungs(), image.lesions()) for image in case.slices]
+    if any(lungs is None or lesions is None for lungs, lesions in masks):
+        raise InputError(f"Case {case.name} has slices without masks.", "Give covid19_ct_seg.")
+    hu = np.stack([image.hu() for image in case.slices])
+    lungs, lesions = (np.stack([np.asarray(pair[index], np.uint8) for pair in masks]) for index in (0, 1))
+    return _cropped(hu, lungs, lesions, None, shape)
+
+
+def _cropped(
+    hu: npt.NDArray[np.int16],
+    lungs: npt.NDArray[np.uint8],
+    lesions: npt.NDArray[np.uint8],
+    label: int | None,
+    shape: tuple[int, int, int],
+) -> DeepSCScan:
+    """Cut to the lungs, window, mask and resample."""
     where = [np.flatnonzero((lungs > 0).any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
     box = tuple(slice(int(axis[0]), int(axis[-1]) + 1) for axis in where)
-    volume = window_and_mask(view.volume.hu[box], lungs[box])
+    volume = window_and_mask(hu[box], lungs[box])
     mask = (lesions[box] > 0).astype(np.float32)
-    label = CLASSES.index(phantom.diagnosis)
     return DeepSCScan(resample_to_shape(volume, shape), resample_to_shape(mask, shape), label)
 
 

@@ -57,7 +57,11 @@ def score_single_slices(
         device: Where; the CPU when None.
         cancelled: Asked between batches.
     """
-    masks = [classify_slice(network, one, device, cancelled) for one in slices]
+    return score_masks(slices, [classify_slice(network, one, device, cancelled) for one in slices])
+
+
+def score_masks(slices: list[SingleSlice], masks: list[npt.NDArray[np.uint8]]) -> list[SliceScores]:
+    """Score given class masks, one a slice."""
     return [_score(name, slices, masks) for name in CLASSES]
 
 

@@ -14,7 +14,8 @@ from ChestCTLib.learning.log import TrainingLog
 from ChestCTLib.learning.seeding import derived_seed, seed_everything
 from ChestCTLib.progress import CancelCheck, Progress, never_cancelled, no_progress, raise_if_cancelled
 from LesionSegLib.losses.deepsc import DeepSCLossSettings, inverse_frequencies, total_loss
-from LesionSegLib.networks.deepsc_covid import CLASSES, DeepSCCovid, DeepSCSettings
+from LesionSegLib.networks.deepsc_covid import CLASSES, DeepSCCovid, DeepSCOutput, DeepSCSettings
+from LesionSegLib.training.run_state import RunState
 from LesionSegLib.training.scans import DeepSCScan, random_patch, sampled
 
 log = logging.getLogger(__name__)
@@ -58,10 +59,14 @@ class DeepSCScores:
     Attributes:
         dice: Mean Dice over the scans with lesions; None without such scans or without segmentation.
         accuracy: Share of right diagnoses; None without classification.
+        evidence_ratio: Mean of the finest evidence mask (its positive part, of the true class; equation 5) in lesions
+            over its mean in the lungs, mean over the scans with lesions: above 1 the diagnosis looks at lesions.
+            None without classification.
     """
 
     dice: float | None
     accuracy: float | None
+    evidence_ratio: float | None = None
 
 
 def train_deepsc(
@@ -77,8 +82,8 @@ def train_deepsc(
     """Train on scans with lesions and diagnoses.
 
     Args:
-        scans: Training scans.
-        folder: Existing folder for the log.
+        scans: Training scans; those without a label teach the segmentation alone.
+        folder: Existing folder for the log and the checkpoint; an interrupted training in it is continued.
         settings: The recipe.
         segment: Train the segmentation; False leaves the classification alone (the paper's "w/o Seg.").
         classify: Likewise ("w/o Cls.").
@@ -92,36 +97,62 @@ def train_deepsc(
     device = device or torch.device("cpu")
     seed_everything(settings.seed)
     network = DeepSCCovid(settings.network).to(device)
-    weights = inverse_frequencies([scan.label for scan in scans], len(CLASSES)).to(device)
-    joint = segment and classify
-    stages = [
-        (settings.first_epochs, settings.first_rate, False),
-        (settings.second_epochs, settings.second_rate, joint),
-    ]
-    every = sum(epochs for epochs, _, _ in stages)
-    done = 0
-    with TrainingLog(folder, ("epoch", "stage", "loss"), tensorboard=False) as record:
-        for stage, (epochs, rate, together) in enumerate(stages, start=1):
-            optimiser = torch.optim.Adam(network.parameters(), rate, betas=(0.9, 0.999))
-            schedule = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.0, total_iters=max(epochs, 1))
-            for _ in range(epochs):
-                draw = np.random.default_rng(derived_seed(settings.seed, done))
+    weights = inverse_frequencies([scan.label for scan in scans if scan.label is not None], len(CLASSES)).to(device)
+    stages = (
+        _Stage(1, settings.first_epochs, settings.first_rate, together=False),
+        _Stage(2, settings.second_epochs, settings.second_rate, together=segment and classify),
+    )
+    every = sum(stage.epochs for stage in stages)
+    asked = (settings, segment, classify, len(scans))
+    first = 0  # epochs of earlier stages
+    for stage in stages:
+        optimiser = torch.optim.Adam(network.parameters(), stage.rate, betas=(0.9, 0.999))
+        schedule = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.0, total_iters=max(stage.epochs, 1))
+        own = folder / f"stage-{stage.number}"
+        own.mkdir(exist_ok=True)
+        state = RunState(own, asked, network=network, optimiser=optimiser, schedule=schedule)
+        done = state.resume().get("epochs", first)
+        with TrainingLog(folder, ("epoch", "stage", "loss"), done, tensorboard=False) as record:
+            for epoch in range(done, first + stage.epochs):
+                draw = np.random.default_rng(derived_seed(settings.seed, epoch))
                 losses = []
-                order = draw.permutation(len(scans))
-                for start in range(0, len(order), settings.batch):
+                for chosen in _batches(scans, settings.batch, segment, draw):
                     raise_if_cancelled(cancelled)
-                    chosen = [scans[row] for row in order[start : start + settings.batch]]
                     batch = _Batch(chosen, settings, draw, device)
-                    for loss in _losses(network, batch, weights, settings, segment, classify, together):
+                    for loss in _losses(network, batch, weights, settings, segment, classify, stage.together):
                         optimiser.zero_grad(set_to_none=True)
                         loss.backward()
                         optimiser.step()
                         losses.append(float(loss.detach()))
                 schedule.step()
-                record.write({"epoch": done, "stage": stage, "loss": float(np.mean(losses))})
-                done += 1
-                progress(done / every, f"stage {stage}, epoch {done} of {every}, loss {np.mean(losses):.3f}")
+                record.write({"epoch": epoch, "stage": stage.number, "loss": float(np.mean(losses))})
+                state.save(epochs=epoch + 1)
+                progress(
+                    (epoch + 1) / every, f"stage {stage.number}, epoch {epoch + 1} of {every}, {np.mean(losses):.3f}"
+                )
+        first += stage.epochs
     return network.eval()
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """One of the two stages: its number, epochs, learning rate, and whether both subnets learn from one loss."""
+
+    number: int
+    epochs: int
+    rate: float
+    together: bool
+
+
+def _batches(scans: list[DeepSCScan], size: int, segment: bool, draw: np.random.Generator) -> list[list[DeepSCScan]]:
+    """The scans of one epoch in random order; a batch has labels or none, never some."""
+    batches = []
+    for labelled in (True, False):
+        rows = [row for row, scan in enumerate(scans) if (scan.label is not None) == labelled]
+        if labelled or segment:
+            order = draw.permutation(rows)
+            batches += [[scans[row] for row in order[start : start + size]] for start in range(0, len(order), size)]
+    return [batches[index] for index in draw.permutation(len(batches))]
 
 
 class _Batch:
@@ -138,7 +169,8 @@ class _Batch:
         self.lesions = torch.stack(
             [sampled(DeepSCScan(scan.lesions, scan.lesions, scan.label), settings.slices) for scan in scans]
         ).to(device)
-        self.classes = torch.tensor([scan.label for scan in scans], device=device)
+        labels = [scan.label for scan in scans]
+        self.classes = None if None in labels else torch.tensor(labels, device=device)
 
 
 def _losses(
@@ -151,13 +183,13 @@ def _losses(
     together: bool,
 ) -> list[Tensor]:
     """One loss a step: of the tasks apart (first stage), or of all subnets (second stage)."""
-    if together:
+    if together and batch.classes is not None:
         output = network(batch.patches, batch.slices, None, batch.places)
         return [total_loss(network, output, batch.truth, batch.classes, weights, settings.loss, batch.places)]
     losses = []
     if segment:
         losses.append(total_loss(network, network(batch.patches, None), batch.truth, None, weights, settings.loss))
-    if classify:
+    if classify and batch.classes is not None:
         # alone, the classification has no segmented lesions to lean on
         output = network(None, batch.slices)
         losses.append(total_loss(network, output, None, batch.classes, weights, settings.loss))
@@ -175,22 +207,37 @@ def score_deepsc(
     """Segment whole scans from non-overlapping patches and classify them with the lesions found."""
     device = device or torch.device("cpu")
     network = network.to(device).eval()
-    dices, right = [], []
+    dices, right, ratios = [], [], []
     with torch.inference_mode():
         for scan in scans:
             slices = sampled(scan, settings.slices)[None].to(device)
             lesions = torch.zeros_like(slices)
+            truth = scan.lesions > 0.5
             if segment:
                 found = segment_scan(network, scan, settings.patch, slices if classify else None, device)
-                truth = scan.lesions > 0.5
                 if truth.any():
                     dices.append(2.0 * float((found & truth).sum()) / float(found.sum() + truth.sum()))
                 as_scan = DeepSCScan(found.astype(np.float32), scan.lesions, scan.label)
                 lesions = sampled(as_scan, settings.slices)[None].to(device)
-            if classify:
-                logits = network(None, slices, lesions).class_logits
-                right.append(int(logits.argmax()) == scan.label)
-    return DeepSCScores(float(np.mean(dices)) if dices else None, float(np.mean(right)) if right else None)
+            if classify and scan.label is not None:
+                output = network(None, slices, lesions)
+                right.append(int(output.class_logits.argmax()) == scan.label)
+                ratio = _evidence_ratio(network, output, scan, settings.slices)
+                if ratio is not None:
+                    ratios.append(ratio)
+    return DeepSCScores(*[float(np.mean(values)) if values else None for values in (dices, right, ratios)])
+
+
+def _evidence_ratio(network: DeepSCCovid, output: DeepSCOutput, scan: DeepSCScan, slices: int) -> float | None:
+    """Mean positive evidence of the true class in lesions over that in the lungs; None without lesions or evidence."""
+    lesions = sampled(DeepSCScan(scan.lesions, scan.lesions, scan.label), slices)[0].numpy() > 0.5
+    lungs = sampled(scan, slices)[0].numpy() > 0
+    evidence = network.evidence(output, torch.tensor([scan.label], device=output.encoded[0].device))[0]
+    raised = torch.nn.functional.interpolate(evidence, lesions.shape, mode="trilinear", align_corners=False)
+    shown = raised[0, 0].clamp(min=0).cpu().numpy()
+    if not lesions.any() or not shown[lungs].any():
+        return None
+    return float(shown[lesions].mean() / shown[lungs].mean())
 
 
 def segment_scan(

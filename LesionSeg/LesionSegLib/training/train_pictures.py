@@ -18,7 +18,9 @@ from ChestCTLib.learning.seeding import derived_seed, seed_everything
 from ChestCTLib.progress import CancelCheck, Progress, never_cancelled, no_progress, raise_if_cancelled
 from LesionSegLib.losses.reconstruction_mtl import reconstruction_mtl_loss
 from LesionSegLib.networks.reconstruction_mtl import EightLayerCNN, ReconstructionMTL, ReconstructionMTLSettings
+from LesionSegLib.training.augment import AugmentSettings, augment
 from LesionSegLib.training.pictures import LabelledPictures
+from LesionSegLib.training.run_state import RunState
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +39,11 @@ class PictureTrainingSettings:
         batch: Pictures per step (paper: 4).
         learning_rate: Of Adam (paper: 1e-4).
         flip: Mirror pictures left to right at random; the paper names no augmentation.
+        augmentation: Further random changes of the training pictures, on top of ``flip``; none when None.
+        weight_decay: Of the optimiser; above 0 it is AdamW.
+        average_decay: Per-step decay of a moving average of the weights, which is then what is validated and kept;
+            0 keeps the weights themselves, as the paper does.
+        bfloat16: Compute in bfloat16 where the processor has it.
         seed: Of every random choice.
     """
 
@@ -47,6 +54,10 @@ class PictureTrainingSettings:
     batch: int = 4
     learning_rate: float = 1e-4
     flip: bool = True
+    augmentation: AugmentSettings | None = None
+    weight_decay: float = 0.0
+    average_decay: float = 0.0
+    bfloat16: bool = False
     seed: int = 0
 
 
@@ -79,7 +90,7 @@ def train_pictures(
     Args:
         train: Training pictures.
         validation: Chooses the epoch; never the test pictures.
-        folder: Existing folder for the log.
+        folder: Existing folder for the log and the checkpoint; an interrupted training in it is continued.
         settings: The recipe.
         device: Where to compute; the CPU when None.
         progress: Told the share of the largest number of epochs.
@@ -91,36 +102,82 @@ def train_pictures(
     device = device or torch.device("cpu")
     seed_everything(settings.seed)
     network = build(settings, train.pictures.shape[-1]).to(device)
-    optimiser = torch.optim.Adam(network.parameters(), settings.learning_rate)
-    best, best_loss, waited = copy.deepcopy(network.state_dict()), float("inf"), 0
-    with TrainingLog(folder, ("epoch", "loss", "validation_loss"), tensorboard=False) as record:
-        for epoch in range(settings.epochs):
-            network.train()
-            losses = []
-            draw = np.random.default_rng(derived_seed(settings.seed, epoch))
-            order = draw.permutation(len(train))
-            for start in range(0, len(order), settings.batch):
-                raise_if_cancelled(cancelled)
-                rows = order[start : start + settings.batch]
-                if len(rows) == 1 and len(order) > 1:
-                    continue  # a single picture has no batch statistics
-                mirrored = settings.flip and bool(draw.random() < 0.5)
-                loss = _loss(network, train, rows, device, mirrored)
-                optimiser.zero_grad(set_to_none=True)
-                loss.backward()
-                optimiser.step()
-                losses.append(float(loss.detach()))
-            found = validation_loss(network, validation, settings.batch, device, cancelled)
-            record.write({"epoch": epoch, "loss": float(np.mean(losses)), "validation_loss": found})
+    averaged = torch.optim.swa_utils.AveragedModel(
+        network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(settings.average_decay), use_buffers=True
+    )
+    optimiser = torch.optim.AdamW(network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
+    state = RunState(
+        folder, (settings, len(train), len(validation)), network=network, averaged=averaged, optimiser=optimiser
+    )
+    earlier = state.resume()
+    first, waited = earlier.get("epochs", 0), earlier.get("waited", 0)
+    best_loss = earlier.get("best_loss", float("inf"))
+    best = earlier.get("best", copy.deepcopy(averaged.module.state_dict()))
+    with TrainingLog(folder, ("epoch", "loss", "validation_loss"), first, tensorboard=False) as record:
+        for epoch in range(first, settings.epochs):
+            if waited >= settings.patience:
+                log.info("validation loss stopped falling before epoch %d", epoch)
+                break
+            loss = _train_epoch(network, averaged, optimiser, train, settings, epoch, device, cancelled)
+            found = validation_loss(averaged.module, validation, settings.batch, device, cancelled)
+            record.write({"epoch": epoch, "loss": loss, "validation_loss": found})
             progress((epoch + 1) / settings.epochs, f"epoch {epoch + 1}, validation loss {found:.3f}")
             waited += 1
             if found < best_loss:
-                best, best_loss, waited = copy.deepcopy(network.state_dict()), found, 0
-            if waited >= settings.patience:
-                log.info("validation loss stopped falling after epoch %d", epoch)
-                break
+                best, best_loss, waited = copy.deepcopy(averaged.module.state_dict()), found, 0
+            state.save(epochs=epoch + 1, best=best, best_loss=best_loss, waited=waited)
     network.load_state_dict(best)
     return network.eval()
+
+
+def _train_epoch(
+    network: nn.Module,
+    averaged: torch.optim.swa_utils.AveragedModel,
+    optimiser: torch.optim.Optimizer,
+    train: LabelledPictures,
+    settings: PictureTrainingSettings,
+    epoch: int,
+    device: torch.device,
+    cancelled: CancelCheck,
+) -> float:
+    """One round over the training pictures; the mean loss."""
+    network.train()
+    losses = []
+    draw = np.random.default_rng(derived_seed(settings.seed, epoch))
+    generator = torch.Generator().manual_seed(derived_seed(settings.seed, epoch, 1))
+    order = draw.permutation(len(train))
+    for start in range(0, len(order), settings.batch):
+        raise_if_cancelled(cancelled)
+        rows = order[start : start + settings.batch]
+        if len(rows) == 1 and len(order) > 1:
+            continue  # a single picture has no batch statistics
+        mirrored = settings.flip and bool(draw.random() < 0.5)
+        pictures, masks = _changed(train, rows, mirrored, settings.augmentation, generator)
+        loss = _loss(network, train, rows, pictures, masks, device, settings.bfloat16)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+        averaged.update_parameters(network)
+        losses.append(float(loss.detach()))
+    return float(np.mean(losses))
+
+
+def _changed(
+    data: LabelledPictures,
+    rows: np.ndarray,
+    mirrored: bool,
+    augmentation: AugmentSettings | None,
+    generator: torch.Generator,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Pictures and masks of some rows, mirrored and changed at random."""
+    pictures, masks = torch.from_numpy(data.pictures[rows]), torch.from_numpy(data.masks[rows])
+    if mirrored:
+        pictures, masks = pictures.flip(-1), masks.flip(-1)
+    if augmentation is None:
+        return pictures, masks
+    stack = torch.cat([pictures, torch.ones_like(pictures)], 1)  # no lung mask is known
+    stack, masks = augment(stack, masks, augmentation, generator)
+    return stack[:, :1].contiguous(), masks
 
 
 def build(settings: PictureTrainingSettings, side: int) -> nn.Module:
@@ -142,14 +199,15 @@ def validation_loss(
         for start in range(0, len(data), batch):
             raise_if_cancelled(cancelled)
             rows = np.arange(start, min(len(data), start + batch))
-            total += float(_loss(network, data, rows, device, False)) * len(rows)
+            pictures, masks = torch.from_numpy(data.pictures[rows]), torch.from_numpy(data.masks[rows])
+            total += float(_loss(network, data, rows, pictures, masks, device)) * len(rows)
     return total / len(data)
 
 
 def score_pictures(
     network: nn.Module, data: LabelledPictures, batch: int = 8, device: torch.device | None = None
 ) -> PictureScores:
-    """Score a network once on held-out pictures."""
+    """Score a network once on held-out pictures; each is looked at twice, also mirrored, and the outputs averaged."""
     device = device or torch.device("cpu")
     network = network.to(device).eval()
     probabilities: list[float] = []
@@ -157,11 +215,14 @@ def score_pictures(
     with torch.inference_mode():
         for start in range(0, len(data), batch):
             rows = slice(start, start + batch)
-            output = network(torch.from_numpy(data.pictures[rows]).to(device))
+            pictures = torch.from_numpy(data.pictures[rows]).to(device)
+            output, other = network(pictures), network(pictures.flip(-1))
             if output.classification is not None:
-                probabilities += torch.sigmoid(output.classification).tolist()
+                both = torch.sigmoid(output.classification) + torch.sigmoid(other.classification)
+                probabilities += (both / 2).tolist()
             if output.segmentation is not None:
-                found = (output.segmentation > 0).cpu().numpy()
+                both = torch.sigmoid(output.segmentation) + torch.sigmoid(other.segmentation).flip(-1)
+                found = (both / 2 >= 0.5).cpu().numpy()
                 for mask, truth, known in zip(found, data.masks[rows] > 0, data.has_mask[rows], strict=True):
                     if known and truth.any():
                         dices.append(2.0 * float((mask & truth).sum()) / float(mask.sum() + truth.sum()))
@@ -178,14 +239,19 @@ def _class_scores(probabilities: list[float], data: LabelledPictures) -> tuple[f
 
 
 def _loss(
-    network: nn.Module, data: LabelledPictures, rows: np.ndarray, device: torch.device, mirrored: bool
+    network: nn.Module,
+    data: LabelledPictures,
+    rows: np.ndarray,
+    pictures: torch.Tensor,
+    masks: torch.Tensor,
+    device: torch.device,
+    bfloat16: bool = False,
 ) -> torch.Tensor:
-    pictures, masks = torch.from_numpy(data.pictures[rows]), torch.from_numpy(data.masks[rows])
-    if mirrored:
-        pictures, masks = pictures.flip(-1), masks.flip(-1)
     pictures = pictures.to(device)
+    with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
+        output = network(pictures)
     return reconstruction_mtl_loss(
-        network(pictures),
+        output.float(),
         pictures,
         masks.to(device),
         torch.from_numpy(data.has_mask[rows]).to(device),

@@ -19,6 +19,7 @@ from LesionSegLib.losses.multi_label import MultiLabelLossSettings, label_alphas
 from LesionSegLib.networks.multi_decoder import MultiDecoderNet, MultiDecoderSettings
 from LesionSegLib.training.augment import AugmentSettings, augment
 from LesionSegLib.training.labelled_slices import LEVELS, NO_CASE, LabelledSlices
+from LesionSegLib.training.run_state import RunState
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +75,7 @@ def train_slices(
 
     Args:
         data: Training rows only.
-        folder: Existing folder for the log.
+        folder: Existing folder for the log and the checkpoint; an interrupted training in it is continued.
         settings: The recipe.
         device: Where to compute; the CPU when None.
         progress: Told the share done and the last loss.
@@ -103,10 +104,20 @@ def train_slices(
     optimiser = torch.optim.AdamW(network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.learning_rate, total_steps=steps, pct_start=0.15)
     alphas = _alphas(data, settings)
-    generator = torch.Generator().manual_seed(derived_seed(settings.seed, 1))
-    step = 0
-    with TrainingLog(folder, ("epoch", "loss", "learning_rate", "seconds"), tensorboard=False) as record:
-        for epoch, rows in enumerate(epoch_rows):
+    state = RunState(
+        folder,
+        (settings, len(data), start is None),
+        network=network,
+        averaged=averaged,
+        optimiser=optimiser,
+        schedule=schedule,
+    )
+    earlier = state.resume()
+    done, step = earlier.get("epochs", 0), earlier.get("steps", 0)
+    with TrainingLog(folder, ("epoch", "loss", "learning_rate", "seconds"), done, tensorboard=False) as record:
+        for epoch in range(done, settings.epochs):
+            rows = epoch_rows[epoch]
+            generator = torch.Generator().manual_seed(derived_seed(settings.seed, 1, epoch))
             started, losses = time.monotonic(), []
             network.train()
             for first in range(0, len(rows), settings.batch):
@@ -130,6 +141,7 @@ def train_slices(
                     "seconds": round(time.monotonic() - started, 1),
                 }
             )
+            state.save(epochs=epoch + 1, steps=step)
             log.info("epoch %d: loss %.4f", epoch, np.mean(losses))
     result = MultiDecoderNet(settings.network)
     result.load_state_dict({name: value.cpu() for name, value in averaged.module.state_dict().items()})

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from ChestCTLib.phantom import Phantom
-from LesionSegLib.networks.deepsc_covid import DeepSCSettings
+from LesionSegLib.networks.deepsc_covid import DeepSCCovid, DeepSCOutput, DeepSCSettings
 from LesionSegLib.training.scans import DeepSCScan, equidistant_slices, random_patch, scan_of_phantom, window_and_mask
 from LesionSegLib.training.train_deepsc import DeepSCTrainingSettings, score_deepsc, train_deepsc
 
@@ -67,6 +67,42 @@ def test_both_stages_run_jointly_and_for_each_subnet_alone(tmp_path: Path, segme
 
 def test_the_same_seed_trains_the_same_network(tmp_path: Path) -> None:
     scans = [toy_scan(0, 0), toy_scan(2, 2)]
-    first, second = (train_deepsc(scans, tmp_path, SETTINGS) for _ in range(2))
+    folders = [tmp_path / name for name in ("first", "second")]
+    for folder in folders:
+        folder.mkdir()
+    first, second = (train_deepsc(scans, folder, SETTINGS) for folder in folders)
     for a, b in zip(first.state_dict().values(), second.state_dict().values(), strict=True):
         torch.testing.assert_close(a, b)
+
+
+def test_stacks_without_a_diagnosis_teach_the_segmentation_alone(tmp_path: Path) -> None:
+    scans = [toy_scan(0, 0), toy_scan(2, 2)]
+    stacks = [DeepSCScan(scan.volume, scan.lesions, None) for scan in (toy_scan(1, 5), toy_scan(1, 6))]
+    folders = [tmp_path / name for name in ("with", "without")]
+    for folder in folders:
+        folder.mkdir()
+    both = train_deepsc(scans + stacks, folders[0], SETTINGS, segment=False)
+    alone = train_deepsc(scans, folders[1], SETTINGS, segment=False)
+    assert score_deepsc(both, stacks, SETTINGS).accuracy is None
+    assert set(both.state_dict()) == set(alone.state_dict())
+
+
+class LooksAt(DeepSCCovid):
+    """Its evidence is a given volume, whatever it sees."""
+
+    shown: torch.Tensor
+
+    def evidence(self, output: DeepSCOutput, classes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        return self.shown, self.shown, self.shown
+
+
+@pytest.mark.parametrize(("everywhere", "expected"), [(False, "above"), (True, "one")])
+def test_evidence_in_lesions_is_weighed_against_evidence_in_the_lungs(everywhere: bool, expected: str) -> None:
+    scan = toy_scan(0, 0)
+    network = LooksAt(SETTINGS.network).eval()
+    shown = np.ones_like(scan.lesions) if everywhere else scan.lesions
+    network.shown = torch.from_numpy(shown)[None, None]
+    ratio = score_deepsc(network, [scan], SETTINGS, segment=False).evidence_ratio
+    assert (
+        ratio == pytest.approx(1.0) if expected == "one" else ratio == pytest.approx(1 / scan.lesions.mean(), rel=0.1)
+    )

@@ -100,11 +100,29 @@ def test_rows_keep_their_neighbours_within_their_case() -> None:
 def test_the_same_seed_trains_the_same_network_and_cancelling_stops(tmp_path: Path) -> None:
     data = slices_of_cases([toy_case(0, 4)])
     settings = replace(TINY, epochs=1)
-    first, second = (train_slices(data, tmp_path, settings) for _ in range(2))
+    folders = [tmp_path / name for name in ("first", "second", "cancelled")]
+    for folder in folders:
+        folder.mkdir()
+    first, second = (train_slices(data, folder, settings) for folder in folders[:2])
     for a, b in zip(first.state_dict().values(), second.state_dict().values(), strict=True):
         torch.testing.assert_close(a, b)
     with pytest.raises(CancelledError):
-        train_slices(data, tmp_path, settings, cancelled=lambda: True)
+        train_slices(data, folders[2], settings, cancelled=lambda: True)
+
+
+def test_an_interrupted_training_of_slices_goes_on(tmp_path: Path) -> None:
+    data = slices_of_cases([toy_case(0, 4)])
+    settings = replace(TINY, epochs=2)
+    folders = [tmp_path / name for name in ("whole", "parts")]
+    for folder in folders:
+        folder.mkdir()
+    whole = train_slices(data, folders[0], settings)
+    steps = iter([False] + [True] * 99)  # stopped in the second epoch
+    with pytest.raises(CancelledError):
+        train_slices(data, folders[1], replace(settings), cancelled=lambda: next(steps))
+    again = train_slices(data, folders[1], settings)
+    for a, b in zip(whole.state_dict().values(), again.state_dict().values(), strict=True):
+        torch.testing.assert_close(a, b)
 
 
 def test_with_the_paper_s_alphas_a_rare_label_weighs_more() -> None:
