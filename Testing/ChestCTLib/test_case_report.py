@@ -118,6 +118,17 @@ def test_a_source_that_most_measures_share_is_said_once() -> None:
     assert measures_csv(report).count("the lung mask") == 5
 
 
+def test_a_reason_that_several_measures_share_is_a_note_said_once() -> None:
+    shared = "The scan lies outside the cohort."
+    warned = [Measure(f"p.{n}", f"P{n}", 0.5, status=Status.WARNED, why=shared, evidence="synthetic") for n in range(3)]
+    report = CaseReport("case-1", (Section("s", "S", (*warned, Measure("q", "Q", None, why="No lesion found."))),))
+    html = report_html(report, (SummaryGroup("Models", ("p.0", "p.1"), models=True),))
+    assert html.count(shared) == 2  # once at a glance, once in the section
+    assert html.count("note 1</td>") == 5 and html.count("Note 1:") == 2
+    assert "No lesion found." in html
+    assert measures_csv(report).count(shared) == 3
+
+
 def test_a_table_shows_its_units_and_what_is_missing() -> None:
     text = table_csv(example().sections[0].tables[0])
     assert text.splitlines() == ["Zone,Volume [mL]", "upper,1.2", "<b>,n/a"]

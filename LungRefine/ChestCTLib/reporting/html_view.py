@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from ChestCTLib.case_report import RESEARCH_NOTICE, CaseReport, Status
 from ChestCTLib.reporting.summary import SummaryGroup, shown_groups
-from ChestCTLib.reporting.wording import remarks, shared_source, takes_a_line, value_text
+from ChestCTLib.reporting.wording import model_remarks, remarks, shared_notes, shared_source, takes_a_line, value_text
 
 
 def report_html(report: CaseReport, summary: Sequence[SummaryGroup] = ()) -> str:
@@ -35,6 +35,8 @@ def _template() -> Template:
     environment.filters["base64"] = lambda data: base64.b64encode(data).decode("ascii")
     environment.filters["value"] = value_text
     environment.filters["remarks"] = remarks
+    environment.filters["model_remarks"] = model_remarks
+    environment.filters["shared_notes"] = shared_notes
     environment.filters["shared_source"] = shared_source
     environment.tests["long"] = takes_a_line
     environment.tests["warned"] = lambda m: m.status is Status.WARNED

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 PADDING = 4.0  # points on either side of a cell
 SMALL_PADDING = 2.0
-LONG_CELL = 84.0  # points: longer text is broken into lines
+LONG_CELL = 60.0  # points: longer text is broken into lines
+LONG_WORD = 100.0  # points: longer words are broken, too
+PROSE = 600.0  # points: a table with such cells holds paragraphs and is drawn small
 SPARE_COLUMN = 24.0  # points at most that a column of numbers is wider than needed: far numbers are hard to follow
 FOLDED_FROM = 24  # rows from which on a narrow table of numbers stands in several parts side by side
 FOLDED_ROWS = 36  # rows at most of such a part: they fit on any page
@@ -42,7 +44,8 @@ def fitted_tables(table: Table, width: float) -> list[Flowable]:
         table: With at least one row.
         width: Available width, points.
     """
-    for look in (NORMAL, SMALL):
+    prose = max(_wishes(table, NORMAL)) > PROSE
+    for look in (SMALL,) if prose else (NORMAL, SMALL):
         wishes = _wishes(table, look)
         needed = [min(wish, _least(table, n, look)) for n, wish in enumerate(wishes)]
         if sum(needed) <= width:
@@ -108,9 +111,8 @@ def _least(table: Table, number: int, look: Look) -> float:
     known = styles()
     heading = table.columns[number].heading
     words = [stringWidth(word, BOLD, known[head].fontSize) for word in heading.split()]
-    longest = [
-        stringWidth(word, REGULAR, known[cell].fontSize) for row in table.shown_rows() for word in row[number].split()
-    ]
+    cells = [word for row in table.shown_rows() for word in row[number].split()]
+    longest = [min(LONG_WORD, stringWidth(word, REGULAR, known[cell].fontSize)) for word in cells]
     return float(max([LONG_CELL, *words, *longest])) + 2 * padding + 1
 
 

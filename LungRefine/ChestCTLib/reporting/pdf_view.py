@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ChestCTLib.case_report import RESEARCH_NOTICE, CaseReport, Measure, Section, Status
@@ -12,7 +12,7 @@ from ChestCTLib.models import SYNTHETIC
 from ChestCTLib.reporting.pdf_style import LINE, MARGIN, NOTICE_GROUND, SOFT, WARN, paragraph, styles
 from ChestCTLib.reporting.pdf_tables import fitted_tables
 from ChestCTLib.reporting.summary import ShownGroup, SummaryGroup, shown_groups
-from ChestCTLib.reporting.wording import remarks, shared_source, takes_a_line, value_text
+from ChestCTLib.reporting.wording import model_remarks, remarks, shared_notes, shared_source, takes_a_line, value_text
 
 if TYPE_CHECKING:
     from reportlab.platypus import Flowable
@@ -113,7 +113,8 @@ def _summary(groups: Sequence[ShownGroup], width: float) -> list[Flowable]:
         story.append(side_by_side)
     for group in groups:
         if group.models:
-            story += [paragraph(group.title, "subheading"), _answers(group, width)]
+            notes = shared_notes(group.measures)
+            story += [paragraph(group.title, "subheading"), _answers(group, notes, width), *_listed(notes)]
     return [*story, Spacer(1, 6)]
 
 
@@ -137,7 +138,7 @@ def _group(group: ShownGroup, width: float) -> list[Flowable]:
     return [*([paragraph(group.title, "subheading")] if group.title else []), table]
 
 
-def _answers(group: ShownGroup, width: float) -> Flowable:
+def _answers(group: ShownGroup, notes: Mapping[str, str], width: float) -> Flowable:
     from reportlab.platypus import Table, TableStyle
 
     heads = ("Question", "Answer", "Learned from", "Model and remarks")
@@ -147,7 +148,7 @@ def _answers(group: ShownGroup, width: float) -> Flowable:
             paragraph(measure.label, "cell"),
             paragraph(value_text(measure), _value_style(measure, "number")),
             paragraph(measure.evidence, "cell_warn" if measure.evidence == SYNTHETIC else "cell"),
-            paragraph(" · ".join(text for text in (measure.source, measure.why) if text), "small"),
+            paragraph(model_remarks(measure, notes), "small"),
         ]
         for measure in group.measures
     ]
@@ -180,7 +181,7 @@ def _section(section: Section, width: float, height: float) -> list[Flowable]:
         shared = shared_source(section.measures)
         if shared:
             story.append(paragraph(f"Source, unless a line names another: {shared}.", "source"))
-        story.append(_measures(section, width))
+        story += [*_listed(shared_notes(section.measures)), _measures(section, width)]
     for picture in section.pictures:
         caption = paragraph(f"{picture.title}. {picture.caption}", "caption")
         story.append(KeepTogether([_image(picture.png, width, height), caption]))
@@ -190,10 +191,14 @@ def _section(section: Section, width: float, height: float) -> list[Flowable]:
     return story
 
 
+def _listed(notes: Mapping[str, str]) -> list[Flowable]:
+    return [paragraph(f"{name.capitalize()}: {why}", "source") for why, name in notes.items()]
+
+
 def _measures(section: Section, width: float) -> Flowable:
     from reportlab.platypus import Table, TableStyle
 
-    shared = shared_source(section.measures)
+    shared, notes = shared_source(section.measures), shared_notes(section.measures)
     heads = ("Measure", "Value", "Unit", "Source and remarks")
     rows = [[paragraph(text, "head_right" if text == "Value" else "head") for text in heads]]
     spans = []
@@ -205,11 +210,11 @@ def _measures(section: Section, width: float) -> Flowable:
                     value_text(measure, unit=False), _value_style(measure, "word" if measure.is_word else "number")
                 ),
                 paragraph(measure.unit, "cell"),
-                paragraph(remarks(measure, shared), "small"),
+                paragraph(remarks(measure, shared, notes), "small"),
             ]
         )
         if measure.is_word:
-            spans.append(("SPAN", (1, number), (2 if remarks(measure, shared) else 3, number)))
+            spans.append(("SPAN", (1, number), (2 if remarks(measure, shared, notes) else 3, number)))
     table = Table(rows, colWidths=[width * share for share in MEASURE_WIDTHS], repeatRows=1, spaceAfter=6)
     table.setStyle(TableStyle([*spans, ("LINEBELOW", (0, 0), (-1, -1), 0.4, LINE), *_ROW_STYLE]))
     return table

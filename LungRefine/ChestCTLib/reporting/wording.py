@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ChestCTLib.case_report import Measure
 
+REPEATED_FROM = 2  # measures of one reason from which on it is a numbered note instead of being said on every line
 SHARED_FROM = 4  # measures of one source from which on it is said once above them instead of on every line
 SHORT_WORD = 20  # signs: longer words do not fit beside their label
 
@@ -34,8 +35,26 @@ def shared_source(measures: Sequence[Measure]) -> str:
     return source if count >= SHARED_FROM else ""
 
 
-def remarks(measure: Measure, shared: str = "") -> str:
-    """Source (unless it is the shared one), what a model learned from, and why a value is doubtful, in one line."""
+def shared_notes(measures: Sequence[Measure]) -> dict[str, str]:
+    """Reasons that several measures share, with the name each line refers to it by: "note 1", "note 2"."""
+    counted = Counter(measure.why for measure in measures if measure.why)
+    repeated = [why for why, count in counted.items() if count >= REPEATED_FROM]
+    return {why: f"note {number}" for number, why in enumerate(repeated, start=1)}
+
+
+def remarks(measure: Measure, source: str = "", notes: Mapping[str, str] | None = None) -> str:
+    """What must be said beside a value, in one line: source, what a model learned from, why a value is doubtful.
+
+    Args:
+        measure: The measure.
+        source: The source that is said once for all; another one is named.
+        notes: Reasons that are said once for all, with their names.
+    """
     evidence = f"learned from: {measure.evidence}" if measure.evidence else ""
-    source = "" if measure.source == shared else measure.source
-    return " · ".join(part for part in (source, evidence, measure.why) if part)
+    own = "" if measure.source == source else measure.source
+    return " · ".join(part for part in (own, evidence, (notes or {}).get(measure.why, measure.why)) if part)
+
+
+def model_remarks(measure: Measure, notes: Mapping[str, str]) -> str:
+    """As :func:`remarks`, where what the model learned from stands beside it already."""
+    return " · ".join(part for part in (measure.source, notes.get(measure.why, measure.why)) if part)
