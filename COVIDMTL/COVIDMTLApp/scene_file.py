@@ -21,10 +21,9 @@ def scene_writer(case: Case) -> Callable[[Path], None] | None:
         return None
 
     def write(folder: Path) -> None:
-        from ChestCTMRML.scene_file import write_case_scene
+        from ChestCTMRML.scene_file import SceneCase, write_case_scene
 
-        write_case_scene(
-            folder / SCENE_NAME, case.volume, case.lungs, case.lesions, case.report, case.airway, dict(case.maps)
-        )
+        shown = SceneCase(case.volume, case.lungs, case.lesions, case.airway, case.report, case.maps)
+        write_case_scene(folder / SCENE_NAME, shown)
 
     return write

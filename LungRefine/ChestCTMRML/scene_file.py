@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,27 +33,35 @@ PERIPHERAL_MM = 10.0  # as LesionSegLib.measures.MeasureSettings has it
 LESION_OPACITY_3D = 0.9  # seen through the translucent lungs
 
 
-def write_case_scene(
-    path: Path,
-    volume: CTVolume,
-    lungs: LabelArray,
-    lesions: LabelArray | None = None,
-    report: CaseReport | None = None,
-    airway: npt.NDArray[np.bool_] | None = None,
-    maps: dict[str, npt.NDArray[np.floating[Any]]] | None = None,
-    name: str = "CT",
-) -> None:
+@dataclass(frozen=True)
+class SceneCase:
+    """What a scene shows of a case, all arrays ``[z, y, x]`` on the CT's grid.
+
+    Attributes:
+        volume: The CT.
+        lungs: uint8: 1 right, 2 left.
+        lesions: uint8: 1 ground glass, 2 consolidation; None where they were not looked for.
+        airway: bool.
+        report: Shown as tables and text.
+        maps: Arrays of real numbers by name, such as class activation maps.
+        name: Of the volume; never a patient's.
+    """
+
+    volume: CTVolume
+    lungs: LabelArray
+    lesions: LabelArray | None = None
+    airway: npt.NDArray[np.bool_] | None = None
+    report: CaseReport | None = None
+    maps: Mapping[str, npt.NDArray[np.floating[Any]]] = field(default_factory=dict)
+    name: str = "CT"
+
+
+def write_case_scene(path: Path, case: SceneCase) -> None:
     """Write a case as a Slicer scene bundle; the file appears only when whole.
 
     Args:
         path: Where to, ``.mrb``.
-        volume: The CT.
-        lungs: uint8 ``[z, y, x]``: 1 right, 2 left.
-        lesions: uint8 ``[z, y, x]``: 1 ground glass, 2 consolidation.
-        report: The case report; shown as tables and text.
-        airway: bool ``[z, y, x]``.
-        maps: Arrays of real numbers on the CT's grid by name, such as a class activation map.
-        name: Name of the volume; never a patient's.
+        case: What to show.
 
     Raises:
         MissingDependencyError: ``slicer-core`` or ``trame-slicer`` is not installed.
@@ -60,28 +70,20 @@ def write_case_scene(
     headless = HeadlessSlicer()
     try:
         headless.add_standard_views()
-        fill_case_scene(headless.scene, volume, lungs, lesions, report, airway, maps, name)
+        fill_case_scene(headless.scene, case)
         with atomic_path(Path(path)) as temporary:
             write_scene(headless.scene, temporary)
     finally:
         headless.close()
 
 
-def fill_case_scene(
-    scene: Any,
-    volume: CTVolume,
-    lungs: LabelArray,
-    lesions: LabelArray | None = None,
-    report: CaseReport | None = None,
-    airway: npt.NDArray[np.bool_] | None = None,
-    maps: dict[str, npt.NDArray[np.floating[Any]]] | None = None,
-    name: str = "CT",
-) -> Any:
-    """Add a case to a scene and show it; arguments as in :func:`write_case_scene`.
+def fill_case_scene(scene: Any, case: SceneCase) -> Any:
+    """Add a case to a scene and show it.
 
     Returns:
         The case's volume node.
     """
+    volume, lungs, lesions, airway, name = case.volume, case.lungs, case.lesions, case.airway, case.name
     node = add_volume(scene, volume, name)
     displays.show_lung_window(node)
     organs = lungs if airway is None else np.where((lungs == 0) & airway, AIRWAY.value, lungs).astype(np.uint8)
@@ -91,15 +93,15 @@ def fill_case_scene(
     if lesions is not None:
         nodes.append(_add_labels(scene, node, volume, f"{name} lesions", lesions, LESION_LABELS))
         displays.show_segments(nodes[1], LabelStyle.both, LESION_OPACITY_3D)
-    activations = add_activations(scene, node, maps or {})
+    activations = add_activations(scene, node, dict(case.maps))
     nodes += activations
-    others = {key: values for key, values in (maps or {}).items() if not key.startswith(ACTIVATION_PREFIX)}
+    others = {key: values for key, values in case.maps.items() if not key.startswith(ACTIVATION_PREFIX)}
     nodes += [add_map(scene, values, volume, f"{name} {title}") for title, values in others.items()]
     if lesions is not None:
         add_overlays(scene, node, volume, lungs, lesions, PERIPHERAL_MM)
         nodes += overlay_and_plot_nodes(node)
-    if report is not None:
-        nodes += set_report(scene, node, report)
+    if case.report is not None:
+        nodes += set_report(scene, node, case.report)
     put_in_case_folder(scene, node, nodes)
     middle = displays.center_of_labels(lungs, LPS_FROM_RAS @ volume.ijk_to_lps)
     displays.set_views(scene, node, middle)

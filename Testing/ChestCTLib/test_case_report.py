@@ -124,7 +124,7 @@ def test_a_reason_that_several_measures_share_is_a_note_said_once() -> None:
     report = CaseReport("case-1", (Section("s", "S", (*warned, Measure("q", "Q", None, why="No lesion found."))),))
     html = report_html(report, (SummaryGroup("Models", ("p.0", "p.1"), models=True),))
     assert html.count(shared) == 2  # once at a glance, once in the section
-    assert html.count("note 1</td>") == 5 and html.count("Note 1:") == 2
+    assert html.count("note\N{NO-BREAK SPACE}1</td>") == 5 and html.count("Note\N{NO-BREAK SPACE}1:") == 2
     assert "No lesion found." in html
     assert measures_csv(report).count(shared) == 3
 

@@ -33,7 +33,8 @@ def headless() -> Iterator[HeadlessSlicer]:
 def reopened(headless: HeadlessSlicer, phantom: Phantom, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A phantom's case written as ``.mrb`` and read back."""
     path = tmp_path_factory.mktemp("scene") / "case.mrb"
-    scene_file.write_case_scene(path, phantom.volume, phantom.lungs, phantom.lesions, airway=phantom.airway, name="P")
+    case = scene_file.SceneCase(phantom.volume, phantom.lungs, phantom.lesions, phantom.airway, name="P")
+    scene_file.write_case_scene(path, case)
     scene_file.read_scene(headless.scene, path)
     return headless.scene
 

@@ -187,7 +187,9 @@ def test_overlays_are_switched_one_by_one_and_come_back_with_the_scene(
 ) -> None:
     scene = headless.scene
     cam = {"cam_ct": _activation(small), "cam_nat": _activation(small) * 0.5}
-    node = scene_file.fill_case_scene(scene, small.volume, small.lungs, small.lesions, maps=cam, name="P")
+    node = scene_file.fill_case_scene(
+        scene, scene_file.SceneCase(small.volume, small.lungs, small.lesions, maps=cam, name="P")
+    )
     assert not any(overlays.is_shown(node, overlay) for overlay in Overlay)
     assert activation_overlay.shown_activation(scene, node) is None
     activation_overlay.show_activation(scene, node, "ct", slices=True, three_d=False)

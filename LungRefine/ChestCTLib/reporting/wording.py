@@ -36,10 +36,10 @@ def shared_source(measures: Sequence[Measure]) -> str:
 
 
 def shared_notes(measures: Sequence[Measure]) -> dict[str, str]:
-    """Reasons that several measures share, with the name each line refers to it by: "note 1", "note 2"."""
+    """Reasons that several measures share, with the name each line refers to it by, such as "note 1"."""
     counted = Counter(measure.why for measure in measures if measure.why)
     repeated = [why for why, count in counted.items() if count >= REPEATED_FROM]
-    return {why: f"note {number}" for number, why in enumerate(repeated, start=1)}
+    return {why: f"note\N{NO-BREAK SPACE}{number}" for number, why in enumerate(repeated, start=1)}
 
 
 def remarks(measure: Measure, source: str = "", notes: Mapping[str, str] | None = None) -> str:
