@@ -16,6 +16,7 @@ from ChestCTLib.errors import InputError
 
 SCHEMA_VERSION = 1  # of the JSON view; raised when a reader of the old form would misread the new one
 NOT_AVAILABLE_TEXT = "n/a"
+DEFAULT_TITLE = "Chest CT case report"
 RESEARCH_NOTICE = (
     "Research software, not a medical device. Probabilities and measures are not a diagnosis and must not guide care."
 )
@@ -166,12 +167,14 @@ class CaseReport:
         sections: In the order of reading.
         warnings: What is unusual about the input or a step.
         provenance: Versions, settings, models, seconds: the run's manifest.
+        title: Heading of its pages.
     """
 
     case_id: str
     sections: tuple[Section, ...] = ()
     warnings: tuple[str, ...] = ()
     provenance: dict[str, Any] = field(default_factory=dict)
+    title: str = DEFAULT_TITLE
 
     def section(self, key: str) -> Section:
         """The section with this key.
@@ -218,7 +221,10 @@ def report_from_json(text: str) -> CaseReport:
         if version != SCHEMA_VERSION:
             raise InputError(f"The report has schema version {version}; this program reads {SCHEMA_VERSION}.")
         sections = tuple(_section_from(s) for s in values["sections"])
-        return CaseReport(values["case_id"], sections, tuple(values["warnings"]), values["provenance"])
+        warnings = tuple(values["warnings"])
+        return CaseReport(
+            values["case_id"], sections, warnings, values["provenance"], values.get("title", DEFAULT_TITLE)
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"This is not a case report: {error}.", "Choose a report.json written by covidmtl.") from error
 

@@ -7,6 +7,7 @@ import io
 import json
 import math
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -71,6 +72,9 @@ def test_a_report_survives_the_way_through_json() -> None:
     report = example()
     back = report_from_json(report.to_json())
     assert back.to_json() == report.to_json()
+    named = replace(report, title="Chest CT follow-up")
+    assert report_from_json(named.to_json()).title == "Chest CT follow-up"
+    assert "<h1>Chest CT follow-up</h1>" in report_html(named)
     assert back.measure("lesions.share").interval == (1.23, 5.43)
 
 

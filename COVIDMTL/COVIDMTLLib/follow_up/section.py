@@ -17,6 +17,7 @@ from COVIDMTLLib.follow_up.pictures import COLORS, difference_picture
 from COVIDMTLLib.follow_up.time_point import TimePoint
 
 KEY = "follow_up"
+TITLE = "Chest CT follow-up: two scans of one patient"
 VOLUME_SOURCE = "lesion masks, each on its own scan's voxels"
 MATCH_SOURCE = "lesions matched after rigid registration of the lungs"
 SUMMARY = (
@@ -67,7 +68,7 @@ def write_follow_up(
         "versions": library_versions(),
     }
     names = "-".join(p.input_sha256[:8] or "unknown" for p in points)
-    report = CaseReport(f"follow-up-{names}", (follow_up_section(found),), found.warnings, provenance)
+    report = CaseReport(f"follow-up-{names}", (follow_up_section(found),), found.warnings, provenance, TITLE)
     with atomic_folder(folder, replaces=earlier_views(folder)) as unfinished:
         write_views(report, unfinished, SUMMARY)
     return report

@@ -55,7 +55,7 @@ def report_pdf(report: CaseReport, summary: Sequence[SummaryGroup] = ()) -> byte
         rightMargin=MARGIN,
         topMargin=MARGIN,
         bottomMargin=MARGIN + 16,
-        title=f"Chest CT case {report.case_id}",
+        title=f"{report.title}: {report.case_id}",
         author="",
         invariant=1,
     )
@@ -81,8 +81,8 @@ def report_pdf(report: CaseReport, summary: Sequence[SummaryGroup] = ()) -> byte
 
 def _head(report: CaseReport) -> list[Flowable]:
     made = str(report.provenance.get("made", ""))[:10]
-    line = f"Case {report.case_id}" + (f" · {made}" if made else "")
-    return [paragraph("Chest CT case report", "title"), paragraph(line, "soft"), _notice()]
+    line = report.case_id + (f" · {made}" if made else "")
+    return [paragraph(report.title, "title"), paragraph(line, "soft"), _notice()]
 
 
 def _notice() -> Flowable:
