@@ -41,6 +41,7 @@ ROBUST_LIMITS = (
 )
 CITATION = "Bao et al., COVID-MTL, Pattern Recognition 124 (2022) 108499"
 ON_TEST = "399 published test patients, scored once"
+ON_TEST_AGAIN = "399 published test patients, third scoring"
 ON_FOLDS = "930 training patients, out of fold (five folds)"
 
 

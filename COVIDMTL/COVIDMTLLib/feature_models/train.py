@@ -19,6 +19,7 @@ from COVIDMTLLib.feature_models.cards import (
     LIMITS,
     ON_FOLDS,
     ON_TEST,
+    ON_TEST_AGAIN,
     ROBUST_LIMITS,
     ROBUST_SPLIT,
     SPLIT,
@@ -90,11 +91,10 @@ class Trained:
     on_folds: tuple[TaskReport, ...]
     on_test: tuple[TaskReport, ...]
 
-    @property
-    def figures(self) -> list[Figure]:
-        """For the card: test and out-of-fold figures."""
+    def figures(self, on_test: str) -> list[Figure]:
+        """For the card: figures on the test rows, named so, and out of fold."""
         folds = [figure for figure in report_figures(self.on_folds, ON_FOLDS) if "forest" not in figure.name]
-        return report_figures(self.on_test, ON_TEST) + [f for f in folds if not f.name.startswith("p of")]
+        return report_figures(self.on_test, on_test) + [f for f in folds if not f.name.startswith("p of")]
 
 
 def train_and_measure(
@@ -222,7 +222,7 @@ def write_models(
         robust = model_id == ROBUST
         card = feature_card(
             model_id, titles[model_id], ".safetensors",
-            one.figures + shared + (change_figures(stability) if robust else []),
+            one.figures(ON_TEST_AGAIN if robust else ON_TEST) + shared + (change_figures(stability) if robust else []),
             limits=LIMITS + (ROBUST_LIMITS if robust else ""), split=ROBUST_SPLIT if robust else SPLIT,
         )  # fmt: skip
         save_stack(one.model, folder, card, _cards_apart(cohort, one) if model_id == MAIN else {})
