@@ -42,7 +42,9 @@ def case_panel(viewer: Viewer) -> None:
 
     with html.Div(v_show=("has_volume",)):
         html.H3("Run the whole case")
-        v.VSelect(v_model=("lesion_method",), items=("lesion_methods",), label="Lesions by", **FIELD)
+        v.VSelect(
+            v_model=("lesion_method",), items=("lesion_methods",), label="Lesions by", classes="lesion-method", **FIELD
+        )
         with html.Div(classes="row", style="margin-top: 8px; flex-wrap: nowrap;"):
             v.VTextField(v_model=("run_age",), label="Age (years, for the prognosis only)", **FIELD)
             v.VSelect(v_model=("run_sex",), items=("sexes",), label="Sex", **FIELD)

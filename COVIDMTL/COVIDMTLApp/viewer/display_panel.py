@@ -29,7 +29,7 @@ def display_panel(viewer: Viewer) -> None:
                 name, size="small", variant="tonal", classes=f"window-{name.lower()}",
                 click=(viewer.views.set_window, f"['{name}']"),
             )  # fmt: skip
-        v.VBtn("Fit", size="small", variant="tonal", click=viewer.views.fit)
+        v.VBtn("Fit", size="small", variant="tonal", classes="fit", click=viewer.views.fit)
     html.Div(
         "Wheel or arrow keys: slices. Middle button or shift and drag: pan. Right button or ctrl and wheel: zoom. "
         "Window/level: left button and drag.",

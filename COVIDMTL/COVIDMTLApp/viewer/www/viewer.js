@@ -1,4 +1,4 @@
-// Uploads go as plain HTTP beside trame's websocket: any size, with progress, and the page stays alive.
+// What the page needs beside trame: uploads as plain HTTP, and keys that go to the view under the mouse as in Slicer.
 (function () {
   "use strict";
 
@@ -16,6 +16,37 @@
     request.onloadend = () => report("");
     request.send(file);
   }
+
+  const AREA = ".remote-controlled-area";
+  const ARROWS = { ArrowLeft: "Left", ArrowRight: "Right", ArrowUp: "Up", ArrowDown: "Down" }; // VTK's names
+
+  document.addEventListener("mouseover", (event) => {
+    const area = event.target.closest(AREA);
+    const typing = document.activeElement && document.activeElement.matches("input, textarea");
+    if (area && area !== document.activeElement && !typing) area.focus({ preventScroll: true });
+  });
+
+  document.addEventListener("keydown", (event) => {
+    const undo = event.ctrlKey && { z: ".undo", y: ".redo" }[event.key.toLowerCase()];
+    if (undo && !event.target.matches("input, textarea")) {
+      event.preventDefault();
+      document.querySelector(undo).click();
+      return;
+    }
+    const area = event.target.closest && event.target.closest(AREA);
+    const name = ARROWS[event.key];
+    if (!area || !name) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    for (const kind of ["keydown", "keyup"]) {
+      area.dispatchEvent(new KeyboardEvent(kind, { key: name, bubbles: true }));
+    }
+  }, true);
+
+  // the browser tells of a letter twice, and the view would take two steps
+  document.addEventListener("keypress", (event) => {
+    if (event.target.closest && event.target.closest(AREA)) event.stopImmediatePropagation();
+  }, true);
 
   document.addEventListener("change", (event) => {
     const input = event.target;
