@@ -150,7 +150,7 @@ class COVIDMTLWidget(WorkWidget):
 
     def watch(self, segmentations):
         """Notice edits of lungs and lesions, which make the report out of date."""
-        watched = [node.GetSegmentation() for node in segmentations]
+        watched = list(dict.fromkeys(node.GetSegmentation() for node in segmentations))
         if watched == self._watched:
             return
         event = slicer.vtkSegmentation.SourceRepresentationModified

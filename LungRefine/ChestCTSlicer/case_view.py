@@ -14,6 +14,7 @@ from ChestCTMRML.activation_overlay import (
 )
 from ChestCTMRML.nodes import find_owned
 from ChestCTMRML.overlays import Overlay
+from ChestCTSlicer.case_parameters import ShownPlot, ShownTable
 from ChestCTSlicer.case_work import case_segmentations
 from ChestCTSlicer.lesion_work import LESION_OPACITY_3D
 
@@ -62,9 +63,25 @@ def show_case(scene: Any, volume: Any, style: CaseStyle) -> None:
         lesions.GetDisplayNode().SetOpacity3D(BEHIND_OPACITY_3D if hidden else LESION_OPACITY_3D)
     overlays.show_overlay(volume, Overlay.periphery, style.shell)
     overlays.show_overlay(volume, Overlay.intensity_map, style.plane)
-    displays.show_in_tables_and_plots(
-        scene, find_owned(volume, style.table), find_owned(volume, f"{style.chart}.Chart")
-    )
+    table, chart = find_owned(volume, style.table), find_owned(volume, f"{style.chart}.Chart")
+    # also where there is none: another case's table must not stay
+    for view in displays.nodes_of_class(scene, "vtkMRMLTableViewNode"):
+        view.SetTableNodeID(table.GetID() if table is not None else None)
+    for view in displays.nodes_of_class(scene, "vtkMRMLPlotViewNode"):
+        view.SetPlotChartNodeID(chart.GetID() if chart is not None else None)
+
+
+def best_table_and_plot(volume: Any) -> tuple[ShownTable, ShownPlot]:
+    """What a review begins with: the cohort's where the lung features were asked, else the network's, else lesions."""
+    tables = (ShownTable.features, ShownTable.network, ShownTable.lesions)
+    table = next((t for t in tables if _has_rows(find_owned(volume, t.value))), tables[-1])
+    cohort = find_owned(volume, f"{ShownPlot.cohort.value}.Chart")
+    has_cohort = cohort is not None and cohort.GetNumberOfPlotSeriesNodes() > 0
+    return table, ShownPlot.cohort if has_cohort else ShownPlot.histogram
+
+
+def _has_rows(table: Any) -> bool:
+    return table is not None and table.GetNumberOfColumns() > 0
 
 
 def hide_other_cases(scene: Any, volume: Any) -> None:
