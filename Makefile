@@ -9,7 +9,7 @@ JOBS ?= 2
 
 demo:
 	@$(PYTHON3) tools/set_up.py demo
-	@$(VENV)/python tools/demo.py "$(OUT)" $(if $(CT),"$(CT)")
+	@$(VENV)/python tools/demo.py "$(OUT)" $(if $(CT),"$(CT)") $(if $(VIEW),--view)
 
 test: lint
 	@$(VENV)/python -m pytest -n $(JOBS) --dist loadfile

@@ -17,6 +17,7 @@ def test_the_demo_makes_a_case_and_names_its_files(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8")
     assert done.returncode == 0, done.stderr
     case = tmp_path / "demo" / "case"
-    for name in ("report.html", "scene.mrb", "measures.csv"):
-        assert (case / name).is_file()
+    for name in ("report.html", "report.pdf", "scene.mrb", "measures.csv", "pictures"):
+        assert (case / name).exists()
         assert str(case / name) in done.stdout
+    assert f"-m COVIDMTLApp view {case}" in done.stdout  # named, not started: nobody is at a desktop here
