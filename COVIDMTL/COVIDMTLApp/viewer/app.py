@@ -21,6 +21,7 @@ from COVIDMTLApp.viewer.measure_logic import MeasureLogic
 from COVIDMTLApp.viewer.overlay_logic import OverlayLogic
 from COVIDMTLApp.viewer.page import build_page
 from COVIDMTLApp.viewer.probabilities import ProbabilityLogic
+from COVIDMTLApp.viewer.probe import Probe
 from COVIDMTLApp.viewer.settings import SessionSettings
 from COVIDMTLApp.viewer.views import Views
 
@@ -53,6 +54,7 @@ class Viewer:
         self.overlays = OverlayLogic(self.context)
         self.measures = MeasureLogic(self.context, self.views.go_to)
         self.correction = CorrectionLogic(self.context)
+        self.probe = Probe(self.context)
         self.probabilities = ProbabilityLogic(self.context)
         build_page(self)
         self.server.controller.on_server_bind.add(lambda wslink: add_routes(wslink.app, self, settings))

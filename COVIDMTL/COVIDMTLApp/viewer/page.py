@@ -46,6 +46,7 @@ def build_page(viewer: Viewer) -> None:
                 for name, (_, build) in PANELS.items():
                     with html.Div(v_show=(f"panel === '{name}'",)):
                         build(viewer)
+            html.Div("{{ probe }}", classes="probe")
             html.Div(RESEARCH_NOTICE, classes="notice")
         with v.VMain(), html.Div(style="height: 100vh; width: 100%; display: flex;"):
             viewer.views.layout.initialize_layout_grid(layout)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import slicer
 from trame_slicer.core import LayoutManager
 from trame_slicer.rca_view import register_rca_factories
 from trame_slicer.views import Layout, LayoutDirection, ViewLayoutDefinition
@@ -15,6 +14,7 @@ from ChestCTMRML.geometry import ijk_to_world_ras
 from ChestCTMRML.headless import BACKGROUND, register_legends
 from ChestCTMRML.segmentations import labels_from_segmentation
 from COVIDMTLApp.viewer.context import SessionContext
+from COVIDMTLApp.viewer.view_frames import slice_frame, space_frame
 
 FRAMES_PER_S = 30.0
 FRAMES_ASIDE_PER_S = 8.0  # of views the mouse is not in: Slicer redraws all planes when one of them moves
@@ -40,8 +40,8 @@ class Views:
         register_rca_factories(
             app.view_manager,
             context.server,
-            slice_view_ui_f=_slice_frame,
-            three_d_view_ui_f=_plain_frame,
+            slice_view_ui_f=slice_frame,
+            three_d_view_ui_f=space_frame,
             target_fps=FRAMES_PER_S,
             blur_fps=FRAMES_ASIDE_PER_S,
             interactive_quality=QUALITY_MOVING,
@@ -153,19 +153,3 @@ def _layouts() -> dict[str, Layout]:
         PLANES: Layout(across, [axial, Layout(down, [three_d, coronal, sagittal])], ["2", "1"]),
         THREE_D: Layout(across, [three_d, Layout(down, [axial, coronal, sagittal])], ["2", "1"]),
     }
-
-
-def _slice_frame(server: Any, view_id: str, view: Any) -> None:
-    from trame_slicer.app.ui import create_vertical_slice_view_gutter_ui
-
-    create_vertical_slice_view_gutter_ui(server, view_id, view)
-    view.set_orientation_marker(slicer.vtkMRMLAbstractViewNode.OrientationMarkerTypeNone)
-    view.set_ruler(slicer.vtkMRMLAbstractViewNode.RulerTypeThin)
-
-
-def _plain_frame(server: Any, view_id: str, view: Any) -> None:
-    from trame_slicer.app.ui import create_vertical_view_gutter_ui
-
-    create_vertical_view_gutter_ui(server, view_id, view)
-    node = slicer.vtkMRMLAbstractViewNode
-    view.set_orientation_marker(node.OrientationMarkerTypeCube, node.OrientationMarkerSizeSmall)
