@@ -17,6 +17,7 @@ import pandas as pd
 from sklearn.decomposition import PCA
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.metrics import precision_score, recall_score, roc_auc_score
+from threadpoolctl import threadpool_limits
 
 from ChestCTLib.errors import InputError
 from ChestCTLib.progress import CancelCheck, Progress, never_cancelled, no_progress, raise_if_cancelled
@@ -162,10 +163,10 @@ def _components(lungs: Features, learn: npt.NDArray[np.int64], patient: int, cou
     """Principal components of all patients needed, learned without the one left out; other rows stay 0."""
     table = np.zeros((len(lungs), count))
     if count:
-        scores = NormalScores.fit(lungs[learn])
-        projection = PCA(count, random_state=0).fit(scores.transform(lungs[learn]))
         needed = np.append(learn, patient)
-        table[needed] = projection.transform(scores.transform(lungs[needed]))
+        ranked = NormalScores.fit(lungs[learn]).transform(lungs[needed])
+        with threadpool_limits(1):  # on matrices this small, several threads only wait for each other
+            table[needed] = PCA(count, random_state=0).fit(ranked[:-1]).transform(ranked)
     return table
 
 

@@ -105,7 +105,9 @@ def _card(trained: TrainedNetwork, recipe: Recipe, figures: tuple[Figure, ...] =
         ),
         limits=(
             "Learned from synthetic scans: its probabilities say nothing about a real patient. Scanners, artefacts and "
-            "diseases that the generator does not make were never seen."
+            "diseases that the generator does not make were never seen. The weights shipped in November 2026 call a "
+            "real COVID-19 scan (RICORD-1A 000082) negative (ct 0.45; 0.68 with another outline of the same lungs, "
+            "Dice 0.99) and a lung cancer scan positive (0.52)."
         ),
         figures=figures,
         settings={"recipe": recipe.name, "training": recipe.training.as_dict()},
