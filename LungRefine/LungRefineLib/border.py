@@ -30,8 +30,8 @@ class BorderModel:
     """How lung and wall look on both sides of the border.
 
     Attributes:
-        middle_hu: ``float32 [z, y, x]``, half way between the lung and the wall nearby: about -400 where aerated lung
-            meets muscle, -475 where it meets fat, -250 beside ground glass.
+        middle_hu: ``float32 [z, y, x]``, HU of a voxel that holds just enough lung to count; for half a voxel about
+            -400 where aerated lung meets muscle, -475 where it meets fat, -250 beside ground glass.
         contrast: In [0, 1]; 0 where lung and wall look alike, as in consolidation.
     """
 
@@ -44,6 +44,7 @@ def border_model(
     inside: npt.NDArray[np.bool_],
     opaque: npt.NDArray[np.bool_],
     spacing_mm: tuple[float, float, float],
+    share: float = 0.5,
 ) -> BorderModel:
     """Learn from the neighbourhood what lung and wall look like.
 
@@ -52,6 +53,7 @@ def border_model(
         inside: bool, the lungs there.
         opaque: bool, where HU says nothing about the border: recovered dense lung, the airway's own wall.
         spacing_mm: (z, y, x), mm.
+        share: Share of lung from which a voxel counts as lung.
     """
     core = ndimage.binary_erosion(inside, border_value=1)
     beyond = ~ndimage.binary_dilation(inside)
@@ -61,7 +63,8 @@ def border_model(
     contrast = np.clip((wall - lung) / FULL_CONTRAST_HU, 0, 1)
     # Where dense lung was recovered the energy has placed the border: a voxel as dense as the wall says nothing.
     contrast[ndimage.binary_dilation(opaque)] = 0
-    return BorderModel(((lung + wall) / 2).astype(np.float32), contrast.astype(np.float32))
+    middle = share * lung + (1 - share) * wall
+    return BorderModel(middle.astype(np.float32), contrast.astype(np.float32))
 
 
 def _nearby_mean(

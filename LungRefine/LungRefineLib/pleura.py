@@ -22,7 +22,8 @@ DENT_WEIGHT = 0.003
 FITS = 6
 CELL_MM = 5.0  # height of the cells the surface is fitted on
 RAYS_PER_CELL = 2  # their width: about 5 mm at the ribs
-STEEPEST = 0.7  # slope of the surface against the ray, 35 degrees
+STEEPEST_UP = 0.7  # slope of the surface along the body axis, 35 degrees: the dome of the apex is steeper
+STEEPEST_AROUND = 1.2  # within the slice, 50 degrees: the gutter beside the spine; where lungs end it is steeper
 DEEPEST_DENT_MM = 35.0  # a deeper one is a missing lobe, no peripheral consolidation
 CLEAR_DENT_MM = 3.0  # a dent is believed where it is that deep: rib impressions are shallower ...
 SHALLOW_MM = 1.5  # ... and followed to its rim up to here
@@ -44,8 +45,7 @@ def covered_by_pleura(rays: Rays, shape: tuple[int, ...], spacing_mm: Triple) ->
     if known.sum() < 10:
         return out
     surface = fit_pleura(rays.last_mm, known, spacing_mm[0])
-    gap = np.where(known & ~_slanting(surface, spacing_mm[0]), surface - rays.last_mm, 0)
-    dents = _dents(gap)
+    dents = _dents(np.where(known, surface - rays.last_mm, 0) * _upright(surface, spacing_mm[0]))
     reach = np.where(dents, surface, 0)
     for n, z in enumerate(rays.slices):
         if not dents[n].any():
@@ -107,12 +107,13 @@ def _spread(cells: npt.NDArray[np.float64], rows: int, columns: int, per_row: in
     return ndimage.map_coordinates(wrapped, np.meshgrid(row, column + 2, indexing="ij"), order=1, mode="nearest")
 
 
-def _slanting(surface_mm: npt.NDArray[np.float64], step_mm: float) -> Mask:
-    """Where the rays graze the surface, or run into the dome of the apex: a small shift is a large gap there."""
+def _upright(surface_mm: npt.NDArray[np.float64], step_mm: float) -> npt.NDArray[np.float64]:
+    """What turns a gap along the ray into one across the surface; 0 where the rays graze it or run into a dome."""
     along = np.gradient(surface_mm, step_mm, axis=0) if len(surface_mm) > 1 else np.zeros_like(surface_mm)
     around = (np.roll(surface_mm, -1, axis=1) - np.roll(surface_mm, 1, axis=1)) / 2
     around = around / np.maximum(surface_mm, 20.0) * (ANGLES / (2 * np.pi))
-    return np.hypot(along, around) > STEEPEST
+    believed = (np.abs(along) < STEEPEST_UP) & (np.abs(around) < STEEPEST_AROUND)
+    return np.asarray(believed / np.sqrt(1 + along**2 + around**2))
 
 
 def _dents(gap_mm: npt.NDArray[np.float64]) -> Mask:

@@ -92,7 +92,7 @@ def refine(
     inside, opaque, sides = _energy_level(grid, box, lungs[box], body[box], airway, settings, cancelled)
     raise_if_cancelled(cancelled)
     progress(0.75, "border")
-    model = border_model(grid.hu[box], inside, opaque, grid.spacing_mm)
+    model = border_model(grid.hu[box], inside, opaque, grid.spacing_mm, settings.border_share)
     mask = crisp_border(hu, grid, box, _sloped(inside), model)
     sides_up = _full_sides(grid, box, sides)
     labels = _labelled(mask, grid, box, sides_up)

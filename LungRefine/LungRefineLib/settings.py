@@ -23,6 +23,7 @@ class LungSettings:
         ground_glass_hu: Lung that joins the aerated part and is darker than this is taken in, whatever its shape.
         costal_reach_mm: Radius of the largest opacity that is bridged where the lung meets the chest wall.
         inner_reach_mm: The same towards mediastinum, heart and diaphragm: small, or these would be swallowed.
+        border_share: Share of lung from which a voxel on the border counts as lung; half of it by default.
 
     Raises:
         InputError: A value is out of its range.
@@ -33,6 +34,7 @@ class LungSettings:
     ground_glass_hu: float = -300.0
     costal_reach_mm: float = 30.0
     inner_reach_mm: float = 4.0
+    border_share: float = 0.5
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
@@ -47,3 +49,5 @@ class LungSettings:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise InputError(f"{name} is {value:g}.", f"Choose a value from {low:g} to {high:g} mm.")
+        if not 0.1 <= self.border_share <= 0.9:
+            raise InputError(f"border_share is {self.border_share:g}.", "Choose a share from 0.1 to 0.9.")

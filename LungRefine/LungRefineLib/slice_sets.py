@@ -6,14 +6,17 @@ Their pixel size and slice distance are not published, so they are taken from wh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
 from ChestCTLib.errors import InputError
+from ChestCTLib.io.atomic import atomic_path
 from ChestCTLib.io.slices import SliceCase
 from ChestCTLib.overlap import OVERLAP_KEYS, overlap_measures
 from ChestCTLib.progress import CancelCheck, Progress, never_cancelled, no_progress, part, raise_if_cancelled
@@ -25,7 +28,8 @@ from LungRefineLib.settings import METHODS, LungSettings, Method
 FIELD_OF_VIEW_MM = 350.0  # of a chest CT picture, its longer side
 LUNG_HEIGHT_MM = 250.0  # scans of these sets run from base to apex; their slices share it
 SLICE_RANGE_MM = (1.0, 8.0)  # clinical slice distances
-DENOISE_MM = 1.0  # equalising and its inversion amplify noise: a Gaussian of less than a pixel takes the worst away
+DENOISE_MM = 0.6  # undoing the equalisation amplifies noise: a Gaussian of half a pixel takes the worst away
+MASK_SHARE = 0.25  # of a pixel that is lung: the exporter of ``covid19_ct_seg`` shrank its masks with this threshold
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,32 @@ def measure_case(
     return scores
 
 
+def keep_scores(folder: Path, scores: Mapping[Method, Sequence[SliceScore]]) -> None:
+    """Write one case's scores, a file for each method, so that a run that was stopped need not measure it again.
+
+    Args:
+        folder: Where finished cases lie; made when missing. Several runs may share it.
+        scores: Of one case, by method.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for method, rows in scores.items():
+        with atomic_path(_kept_file(folder, rows[0].case, method)) as temporary:
+            temporary.write_text(json.dumps([asdict(row) for row in rows]), encoding="utf-8")
+
+
+def kept_scores(folder: Path, case: SliceCase, method: Method) -> list[SliceScore] | None:
+    """The scores of a case that an earlier run has kept; None where there are none for just these slices."""
+    file = _kept_file(folder, case.name, method)
+    if not file.is_file():
+        return None
+    scores = [SliceScore(**row) for row in json.loads(file.read_text(encoding="utf-8"))]
+    return scores if [score.name for score in scores] == [slice_.name for slice_ in case.slices] else None
+
+
+def _kept_file(folder: Path, case: str, method: Method) -> Path:
+    return folder / f"{case}-{method}.json"
+
+
 def calibrated_stack(case: SliceCase) -> npt.NDArray[np.int16]:
     """The case's slices on the approximate HU scale, ``int16 [z, y, x]``, lightly denoised."""
     pictures = [slice_.hu() for slice_ in case.slices]
@@ -129,7 +159,8 @@ def _segment(
     cancelled: CancelCheck,
 ) -> Mask:
     if method == "refined":
-        return refine(stack, spacing_mm, LungSettings(), progress, cancelled).lungs > 0
+        settings = LungSettings(border_share=MASK_SHARE)
+        return refine(stack, spacing_mm, settings, progress, cancelled).lungs > 0
     # The published methods work slice by slice on 1 mm pixels; slices are not made up in between.
     flat = (1.0, spacing_mm[1], spacing_mm[2])
     return published_masks(stack, flat, method, progress, cancelled)[0] > 0

@@ -97,6 +97,20 @@ def test_evaluate_lungs_gives_every_method_a_mean_and_every_case_a_row(slice_set
     assert "all slices" in done.stdout
 
 
+def test_evaluate_lungs_goes_on_from_the_cases_it_has_kept(slice_set: Path, tmp_path: Path) -> None:
+    kept, first, whole = tmp_path / "kept", tmp_path / "first.json", tmp_path / "whole.json"
+    classical = ("evaluate", "lungs", slice_set, "--method", "classical", "--keep", kept)
+    assert covidmtl(*classical, "--case", "0", "--json", first).returncode == 0
+    (file,) = kept.iterdir()
+    rows = json.loads(file.read_text())
+    rows[0]["measures"]["dice"] = 0.125
+    file.write_text(json.dumps(rows))
+    assert covidmtl(*classical, "--json", whole).returncode == 0
+    before, after = json.loads(first.read_text())["classical"], json.loads(whole.read_text())["classical"]
+    assert after["cases"]["0"]["dice_mean"] < before["cases"]["0"]["dice_mean"]  # taken from the file, not measured
+    assert after["cases"]["1"]["slices"] == 15 and len(list(kept.iterdir())) == 2
+
+
 def test_evaluate_lungs_names_a_case_that_is_not_there(slice_set: Path) -> None:
     done = covidmtl("evaluate", "lungs", slice_set, "--case", "77")
     assert done.returncode == 1 and "77" in done.stderr

@@ -9,8 +9,8 @@ from LungRefineLib.attached import attached_lesions
 from LungRefineLib.classical import classical_mask
 from LungRefineLib.energy import minimise
 from LungRefineLib.morphology import closed, distance_to, enclosed, opened
-from LungRefineLib.pleura import fit_pleura
-from LungRefineLib.rays import ANGLES
+from LungRefineLib.pleura import covered_by_pleura, fit_pleura
+from LungRefineLib.rays import ANGLES, cast_rays
 from LungRefineLib.sides import label_sides, split
 from LungRefineLib.snake import snake_mask
 from LungRefineLib.working_grid import make_working_grid
@@ -62,6 +62,18 @@ def test_the_pleura_bridges_a_dent_along_its_curve() -> None:
     surface = fit_pleura(seen, np.ones(truth.shape, bool), 2.5)
     assert np.abs(surface - truth)[12:26, 90:112].max() < 1.5
     assert np.abs(surface - truth).mean() < 0.5
+
+
+def test_the_pleura_is_believed_where_rays_meet_it_at_a_slant() -> None:
+    """A chest far wider than deep, with a dent at its back."""
+    z, y, x = np.mgrid[:30, :120, :160] * np.array([4.0, 2.0, 2.0])[:, None, None, None]
+    across = ((y - 120) / 65) ** 2 + ((x - 160) / 140) ** 2
+    inside = (across < 1) & (np.abs(x - 160) > 24)
+    lesion = (np.hypot(x - 225, y - 178) < 24) & (z > 36) & (z < 80) & inside
+    rays = cast_rays(inside & ~lesion, (4.0, 2.0, 2.0))
+    found = covered_by_pleura(rays, inside.shape, (4.0, 2.0, 2.0))
+    assert found[lesion].mean() > 0.6
+    assert np.count_nonzero(found & ~inside) < 0.2 * np.count_nonzero(lesion)
 
 
 def test_the_energy_fills_what_the_data_leaves_open_and_cuts_what_sticks_out() -> None:

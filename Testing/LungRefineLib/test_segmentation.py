@@ -98,7 +98,13 @@ def test_progress_never_runs_back_and_ends_at_one(healthy_phantom: Phantom) -> N
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("method", "magic"), ("working_spacing_mm", 9), ("costal_reach_mm", -1), ("ground_glass_hu", 0)],
+    [
+        ("method", "magic"),
+        ("working_spacing_mm", 9),
+        ("costal_reach_mm", -1),
+        ("ground_glass_hu", 0),
+        ("border_share", 1),
+    ],
 )
 def test_settings_out_of_range_name_the_value(name: str, value: object) -> None:
     with pytest.raises(InputError, match=str(value)[:4]):

@@ -77,6 +77,9 @@ def evaluate_lungs(
         list[LungMethod] | None, typer.Option(help="Only this method; may be given several times.")
     ] = None,
     case: Annotated[list[str] | None, typer.Option(help="Only this case; may be given several times.")] = None,
+    keep: Annotated[
+        Path | None, typer.Option(help="Folder of finished cases: a run that was stopped goes on from there.")
+    ] = None,
 ) -> None:
     """Measure the lung methods side by side on a labelled slice set."""
     from COVIDMTLApp import console
@@ -86,7 +89,7 @@ def evaluate_lungs(
         from ChestCTLib.io.slices import read_slice_set
         from ChestCTLib.progress import part
         from LungRefineLib.settings import METHODS
-        from LungRefineLib.slice_sets import SliceScore, measure_case, summary
+        from LungRefineLib.slice_sets import SliceScore, keep_scores, kept_scores, measure_case, summary
 
         known = read_slice_set(folder)
         cases = [one for one in known if not case or one.name in case]
@@ -97,8 +100,13 @@ def evaluate_lungs(
         scores: dict[str, list[SliceScore]] = {one: [] for one in methods}
         for n, one in enumerate(cases):
             share = part(progress, n / len(cases), (n + 1) / len(cases))
-            for name, found in measure_case(one, methods, share, cancelled).items():
-                scores[name] += found
+            done = {name: kept_scores(keep, one, name) if keep else None for name in methods}
+            missing_methods = [name for name in methods if done[name] is None]
+            measured = measure_case(one, missing_methods, share, cancelled) if missing_methods else {}
+            if keep and measured:
+                keep_scores(keep, measured)
+            for name in methods:
+                scores[name] += done[name] or measured[name]
         figures: dict[str, Any] = {name: summary(found) for name, found in scores.items()}
         figures["set"] = {"name": folder.name, "cases": len(cases), "slices": sum(len(one.slices) for one in cases)}
         if json_file is not None:
