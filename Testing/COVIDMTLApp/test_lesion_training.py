@@ -122,6 +122,13 @@ def test_the_multitask_network_and_its_baselines_are_compared_in_one_run(sets: P
     assert all(row["test dice"] == "" and row["validation dice"] for row in rows)
 
 
+def test_classes_are_learned_from_the_lesion_network_s_features(sets: Path, tmp_path: Path) -> None:
+    given = ("--method", "encoder-classifier", "--covid-ct", sets / "covid_ct")
+    result = invoke("train", "lesions", "-o", tmp_path, *given, "--no-test")
+    assert result["test_auc"] is None and 0 <= result["folds_auc"] <= 1
+    assert json.loads((tmp_path / "encoder-classifier.json").read_text())["encoder"] == "lesions-multidecoder"
+
+
 @pytest.mark.slow
 def test_deepsc_is_trained_jointly_and_each_subnet_alone(sets: Path, tmp_path: Path) -> None:
     given = ("--method", "deepsc-covid", "--phantoms", 6, "--epochs", 1, "--width", 0.03)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import json
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,6 +87,28 @@ def train_picture_networks(request: PictureRequest, progress: Progress, cancelle
         console.say(f"{row.name}, {'test' if row.test else 'validation'}: {numbers}")
     console.emit({"result": result})
     console.say(f"Table: {request.out / COMPARISON_NAME}")
+
+
+def train_lesion_encoder_classifier(
+    out: Path, covid_ct: Path | None, start: str | None, test: bool, progress: Progress, cancelled: CancelCheck
+) -> None:
+    """Classify pictures from the features of a lesion network (the shipped one unless ``start`` names another)."""
+    from ChestCTLib.errors import InputError
+    from ChestCTLib.io.atomic import atomic_path
+    from COVIDMTLApp import console
+    from LesionSegLib.settings import SHIPPED_NETWORK
+    from LesionSegLib.training.encoder_classifier import train_encoder_classifier
+    from LesionSegLib.weights_files import load_multi_decoder
+
+    if covid_ct is None:
+        raise InputError("There is nothing to train on.", "Give --covid-ct.")
+    network, card = load_multi_decoder(start or SHIPPED_NETWORK)
+    _, scores = train_encoder_classifier(covid_ct, network, test, progress, cancelled)
+    result = {"encoder": card.id, **asdict(scores)}
+    with atomic_path(out / "encoder-classifier.json") as temporary:
+        temporary.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    console.emit({"result": result})
+    console.say(f"folds by group: AUC {_text(scores.folds_auc)}; test: AUC {_text(scores.test_auc)}")
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ class Method(str, Enum):
     reconstruction_mtl = "reconstruction-mtl"
     unet = "unet"
     cnn = "cnn"
+    encoder_classifier = "encoder-classifier"
     deepsc_covid = "deepsc-covid"
 
 
@@ -97,6 +98,7 @@ def train_lesions(
         DeepSCRequest,
         PictureRequest,
         train_deepsc_networks,
+        train_lesion_encoder_classifier,
         train_picture_networks,
     )
 
@@ -117,6 +119,8 @@ def train_lesions(
         elif method is Method.deepsc_covid:
             request = DeepSCRequest(out, recipe.value, phantoms, covid19_ct_seg, width, epochs, seed, device.value)
             train_deepsc_networks(request, progress, cancelled)
+        elif method is Method.encoder_classifier:
+            train_lesion_encoder_classifier(out, covid_ct, start, test, progress, cancelled)
         else:
             folders = tuple(f for f in (covid_ct, medseg100, covid19_ct_seg) if f is not None)
             names = (method.value, *[one.value for one in baseline or []])

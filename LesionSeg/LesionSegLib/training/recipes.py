@@ -44,7 +44,7 @@ RECIPES = {"cpu": CPU_RECIPE, "accelerator": ACCELERATOR_RECIPE, "fine-tuning": 
 PAPER_PICTURES = PictureTrainingSettings()
 CPU_PICTURES = PictureTrainingSettings(
     network=ReconstructionMTLSettings(width=0.125),
-    epochs=24,
+    epochs=18,
     patience=10,
     batch=16,
     learning_rate=1e-3,

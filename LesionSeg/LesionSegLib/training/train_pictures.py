@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -106,9 +106,8 @@ def train_pictures(
         network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(settings.average_decay), use_buffers=True
     )
     optimiser = torch.optim.AdamW(network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
-    state = RunState(
-        folder, (settings, len(train), len(validation)), network=network, averaged=averaged, optimiser=optimiser
-    )
+    asked = (replace(settings, epochs=0), len(train), len(validation))  # more epochs go on with the same training
+    state = RunState(folder, asked, network=network, averaged=averaged, optimiser=optimiser)
     earlier = state.resume()
     first, waited = earlier.get("epochs", 0), earlier.get("waited", 0)
     best_loss = earlier.get("best_loss", float("inf"))
