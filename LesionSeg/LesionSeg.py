@@ -24,6 +24,7 @@ from ChestCTSlicer.lesion_review import LesionReview
 from ChestCTSlicer.lesion_work import LesionRequest, lesion_work
 from ChestCTSlicer.model_choice import HU_BANDS, lesion_methods
 from ChestCTSlicer.runner import TICK_MS
+from ChestCTSlicer.table_views import fit_columns, fit_shown_tables
 from ChestCTSlicer.work_widget import WorkWidget
 
 DEBOUNCE_MS = 300  # after the last change, before measuring: a stroke of the brush is many changes
@@ -85,6 +86,7 @@ class LesionSegWidget(WorkWidget):
         header.sectionClicked.connect(self.onHeadingClicked)
         self.ui.segmentEditor.setSegmentationNodeSelectorVisible(False)
         self.ui.segmentEditor.setSourceVolumeNodeSelectorVisible(False)
+        self.ui.segmentEditor.setShow3DButtonVisible(False)  # its surfaces stop the GUI at every stroke
         self.ui.segmentEditor.setMaximumNumberOfUndoStates(UNDO_STATES)
         self.ui.segmentEditor.setEffectNameOrder(list(EFFECTS))
         self.ui.segmentEditor.unorderedEffectsVisible = False
@@ -287,9 +289,8 @@ class LesionSegWidget(WorkWidget):
         if self.annotator.onDone(job):
             return
         nodes = self.logic.nodesOf(job)
-        method = job.results.get("method", "")
-        nodes.lesions.SetAttribute(case_nodes.METHOD_ATTRIBUTE, method)
-        case_nodes.keep_original(slicer.mrmlScene, nodes.volume, nodes.lesions)
+        method = job.results.get("method", "")  # HU bands, where the default network's weights are missing
+        case_nodes.set_method(nodes.volume, nodes.lesions, method)
         self.logic.take(self._parameterNode, nodes)
         text = _("Done: lesions by {method}.") if nodes.found else _("Done by {method}: no lesion found.")
         self.showIdle(" ".join([text.format(method=method), *job.results.get("warnings", [])]))
@@ -300,7 +301,8 @@ class LesionSegWidget(WorkWidget):
         """Show the chosen table, or none yet."""
         table = self.logic.tableOf(self._parameterNode)
         self.ui.resultTable.setMRMLTableNode(table)
-        self.ui.resultTable.resizeColumnsToContents()
+        fit_columns(self.ui.resultTable)
+        fit_shown_tables()
 
     def onHeadingClicked(self, column):
         """Sort the single lesions."""

@@ -13,6 +13,8 @@ from ChestCTLib.case_report import Section, Table
 from ChestCTMRML import lesion_plots
 from ChestCTMRML.case_folder import put_in_case_folder
 from ChestCTMRML.intensity_plane import set_intensity_plane
+from ChestCTMRML.lesion_classes import ROLE as CLASSES_ROLE
+from ChestCTMRML.lesion_classes import set_lesion_classes
 from ChestCTMRML.lesion_density import set_lesion_density
 from ChestCTMRML.nodes import find_owned, owned_node
 from ChestCTMRML.overlays import overlay_and_plot_nodes
@@ -54,13 +56,15 @@ def show_measured(scene: Any, volume: Any, measured: Measured, thickness_mm: flo
     else:
         set_lesion_density(scene, volume, measured.drawn.density)
         yield
+        set_lesion_classes(scene, volume, measured.drawn.classes)
+        yield
         if find_owned(volume, "IntensityMap.Plane") is None:
             set_intensity_plane(scene, volume, measured.drawn.plane)
             yield
     move_thickness(scene, volume, measured, thickness_mm)
     yield
     tables = [find_owned(volume, f"Lesions.Table.{table.value}") for table in ResultTable]
-    put_in_case_folder(scene, volume, [*tables, *overlay_and_plot_nodes(volume)])
+    put_in_case_folder(scene, volume, [*tables, find_owned(volume, CLASSES_ROLE), *overlay_and_plot_nodes(volume)])
     yield
 
 

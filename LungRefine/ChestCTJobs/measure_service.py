@@ -42,11 +42,13 @@ class Drawn:
 
     Attributes:
         density: Lesion surfaces with their mean densities.
+        classes: Surfaces of their classes.
         shell: What a peripheral shell of any thickness is cut from.
         plane: The intensity map.
     """
 
     density: Any
+    classes: Any
     shell: ShellData
     plane: PlaneData
 
@@ -260,7 +262,10 @@ class MeasureService:
         yield
 
     def _load_drawn(self, number: int) -> Iterator[None]:
-        surfaces = read_surface(self._folder / f"mask-{number}" / measure_worker.SURFACES_FILE)
+        folder = self._folder / f"mask-{number}"
+        surfaces = read_surface(folder / measure_worker.SURFACES_FILE)
+        yield
+        classes = read_surface(folder / measure_worker.CLASSES_FILE)
         yield
         if self._fixed is None:
             with np.load(self._folder / measure_worker.FIXED_FILE, allow_pickle=False) as fixed:
@@ -268,7 +273,7 @@ class MeasureService:
             yield
         low, high = (int(value) for value in self._fixed["range_hu"])
         shell = ShellData(self._fixed["depth_mm"], self._fixed["to_ras"], surfaces)
-        drawn = Drawn(surfaces, shell, PlaneData(self._fixed["shares"], low, high))
+        drawn = Drawn(surfaces, classes, shell, PlaneData(self._fixed["shares"], low, high))
         assert self._measured is not None
         if self._wanted is None:
             self._on_measured(replace(self._measured, drawn=drawn))

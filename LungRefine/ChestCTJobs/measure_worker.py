@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ChestCTMRML.lesion_surfaces import LesionShapes
 
 CT_FILE, LUNGS_FILE, FIXED_FILE = "ct.nrrd", "lungs.nrrd", "fixed.npz"
-REPORT_FILE, EXTRAS_FILE, SURFACES_FILE = "report.json", "extras.json", "lesions.vtp"
+REPORT_FILE, EXTRAS_FILE, SURFACES_FILE, CLASSES_FILE = "report.json", "extras.json", "lesions.vtp", "classes.vtp"
 LabelArray = npt.NDArray[np.uint8]
 END = ""  # of the requests
 
@@ -146,7 +146,8 @@ class Measurer:
         surfaces = self._shapes.surfaces(self.lesions, lambda: not self._requests.empty())
         if surfaces is None:
             return False
-        write_surface(surfaces, folder / SURFACES_FILE)
+        write_surface(surfaces.whole, folder / SURFACES_FILE)
+        write_surface(surfaces.classes, folder / CLASSES_FILE)
         return True
 
     def _write_fixed(self, shapes: LesionShapes) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import asdict, dataclass, field
 from importlib import resources
 from importlib.util import find_spec
@@ -22,6 +23,8 @@ SYNTHETIC: Evidence = "synthetic"
 ONLY_PHANTOMS = "Learned from phantoms only; not valid on patients."  # stands beside every answer of such a model
 
 WEIGHT_PACKAGES = ("LesionSegLib", "COVIDMTLLib")  # packages that may hold a ``weights`` folder; named, not imported
+OWN_MODELS = "COVIDMTL_MODELS"
+"""Environment variable with folders of models trained on this site, parted as in PATH; each holds cards and weights."""
 SUFFIXES = (".safetensors", ".txt")  # never pickle: loading must not run code
 
 
@@ -115,7 +118,9 @@ def card_text(card: ModelCard) -> str:
 
 
 def list_models(task: str | None = None) -> list[ModelCard]:
-    """All shipped models, sorted by id; imports neither torch nor the packages they lie in.
+    """All shipped models and those of :data:`OWN_MODELS`, sorted by id.
+
+    Imports neither torch nor the packages they lie in.
 
     Args:
         task: Only models of this task.
@@ -131,6 +136,8 @@ def list_models(task: str | None = None) -> list[ModelCard]:
                 for entry in folder.iterdir()
                 if entry.name.endswith(".json")
             ]
+    shipped = {card.id for card in cards}
+    cards += [card for card in _own_models() if card.id not in shipped]
     return sorted((c for c in cards if task is None or c.task == task), key=lambda c: c.id)
 
 
@@ -152,7 +159,10 @@ def model_file(card: ModelCard) -> Path:
     Raises:
         ModelError: The file is missing, or is not the one the card describes.
     """
-    path = Path(str(resources.files(card.package) / "weights" / card.file))
+    if Path(card.package).is_absolute():  # of this site
+        path = Path(card.package) / card.file
+    else:
+        path = Path(str(resources.files(card.package) / "weights" / card.file))
     if not path.is_file():
         raise ModelError(f"The weights of '{card.id}' are missing ({card.file}).", "Install the extension again.")
     found = file_sha256(path)
@@ -162,6 +172,16 @@ def model_file(card: ModelCard) -> Path:
             "Install the extension again.",
         )
     return path
+
+
+def _own_models() -> list[ModelCard]:
+    folders = [Path(part) for part in os.environ.get(OWN_MODELS, "").split(os.pathsep) if part]
+    return [
+        read_card(path.read_text("utf-8"), str(folder.resolve()))
+        for folder in folders
+        for path in sorted(folder.glob("*.json"))
+        if path.with_suffix(SUFFIXES[0]).is_file() or path.with_suffix(SUFFIXES[1]).is_file()
+    ]
 
 
 def file_sha256(path: Path) -> str:

@@ -60,6 +60,13 @@ def keep_original(scene: Any, volume_node: Any, lesions_node: Any) -> Any:
     return node
 
 
+def set_method(volume_node: Any, lesions_node: Any, method: str) -> None:
+    """Note what made a lesion mask, on it and on its copy from before any correction."""
+    for node in (lesions_node, original_of(volume_node)):
+        if node is not None:
+            node.SetAttribute(METHOD_ATTRIBUTE, method)
+
+
 def original_of(volume_node: Any) -> Any | None:
     """The copy that :func:`keep_original` made; None where there is none."""
     return find_owned(volume_node, ORIGINAL_ROLE)

@@ -41,8 +41,9 @@ def add_overlays(
 
     shapes = LesionShapes(volume.hu, lungs, Grid(volume.spacing_mm, ijk_to_local_ras(volume_node)))
     surfaces = shapes.surfaces(lesions)
-    set_lesion_density(scene, volume_node, surfaces)
-    set_shell(scene, volume_node, ShellData(shapes.depth_mm, shapes.to_ras, surfaces), peripheral_mm)
+    assert surfaces is not None  # nobody cancels
+    set_lesion_density(scene, volume_node, surfaces.whole)
+    set_shell(scene, volume_node, ShellData(shapes.depth_mm, shapes.to_ras, surfaces.whole), peripheral_mm)
     projected = project(volume)
     plane = PlaneData(projected.shares, projected.settings.low_hu, projected.settings.high_hu)
     set_intensity_plane(scene, volume_node, plane)

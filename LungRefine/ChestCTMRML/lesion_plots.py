@@ -69,15 +69,17 @@ def set_periphery_curve(
         The ``vtkMRMLPlotChartNode``.
     """
     title = "Peripheral lesion ratio" if len(ratios_percent) else "Peripheral lesion ratio: no lesion found"
-    curve = Curve("lesion within the periphery", list(ratios_percent) or [0.0] * len(thicknesses_mm), CURVE_COLOR)
-    y_title = "Lesion within the periphery [%]"
-    chart = Chart(title, "Thickness of the periphery [mm]", y_title, list(thicknesses_mm), [curve])
-    return set_chart(scene, volume_node, PERIPHERY_ROLE, chart)
+    curve = Curve("ratio", list(ratios_percent) or [0.0] * len(thicknesses_mm), CURVE_COLOR)
+    y_title = "Lesion within [%]"
+    chart = Chart(title, "Periphery [mm]", y_title, list(thicknesses_mm), [curve])
+    node = set_chart(scene, volume_node, PERIPHERY_ROLE, chart)
+    node.SetLegendVisibility(False)  # one curve and its mark; in a narrow view the legend would lie over them
+    return node
 
 
 def mark_periphery(scene: Any, volume_node: Any, thickness_mm: float, ratio_percent: float | None) -> None:
     """Mark the current thickness on the curve; quick enough to follow a slider."""
-    set_marker(scene, volume_node, PERIPHERY_ROLE, Marker("chosen thickness", thickness_mm, ratio_percent, MARK_COLOR))
+    set_marker(scene, volume_node, PERIPHERY_ROLE, Marker("chosen", thickness_mm, ratio_percent, MARK_COLOR))
 
 
 def set_intensity_profile(scene: Any, volume_node: Any, data: PlaneData, row: int) -> Any:

@@ -16,7 +16,7 @@ from vtk.util import numpy_support
 from ChestCTLib.grid import canonical_axes, resample_to_shape
 from ChestCTLib.progress import CancelCheck, never_cancelled
 from ChestCTMRML.geometry import LPS_FROM_RAS, Matrix
-from ChestCTMRML.surface_files import DEPTH, MEAN_HU
+from ChestCTMRML.surface_files import CLASS, DEPTH, MEAN_HU
 from ChestCTMRML.surfaces import surface
 
 TOUCHING = np.ones((3, 3, 3), dtype=bool)  # 26-connectivity, as lesions are counted
@@ -36,6 +36,19 @@ class Grid:
 
     spacing_mm: tuple[float, float, float]
     ijk_to_ras: Matrix
+
+
+@dataclass(frozen=True)
+class LesionSurfaces:
+    """Surfaces of one lesion mask, ``vtkPolyData`` without points where there is no lesion.
+
+    Attributes:
+        whole: Every lesion as one, with the point arrays :data:`MEAN_HU` and :data:`DEPTH`.
+        classes: Every class of every lesion, with the point array :data:`CLASS`.
+    """
+
+    whole: Any
+    classes: Any
 
 
 class LesionShapes:
@@ -58,35 +71,32 @@ class LesionShapes:
         self._hu, self._grid = hu, grid
         self.depth_mm, self.to_ras = _depth_map(lungs, grid)
         self._from_ras = np.linalg.inv(self.to_ras)
-        self._made: dict[_Place, Any] = {}
+        self._made: dict[_Place, LesionSurfaces] = {}
 
-    def surfaces(self, lesions: npt.NDArray[np.uint8], cancelled: CancelCheck = never_cancelled) -> Any | None:
+    def surfaces(
+        self, lesions: npt.NDArray[np.uint8], cancelled: CancelCheck = never_cancelled
+    ) -> LesionSurfaces | None:
         """Surfaces of all lesions.
 
         Args:
-            lesions: uint8 on the grid of the lungs; non-zero is lesion.
+            lesions: uint8 on the grid of the lungs: labels of the classes.
             cancelled: Asked at every lesion.
 
         Returns:
-            ``vtkPolyData`` with the point arrays :data:`MEAN_HU` and :data:`DEPTH`, without points where there is no
-            lesion; None when cancelled.
+            The surfaces; None when cancelled.
         """
-        made: dict[_Place, Any] = {}
-        joined = vtk.vtkAppendPolyData()
+        made: dict[_Place, LesionSurfaces] = {}
         for box, piece in self._pieces(lesions):
             if cancelled():
                 self._made.update(made)
                 return None
-            place = (tuple((part.start, part.stop) for part in box), zlib.crc32(np.packbits(piece).tobytes()))
-            made[place] = self._made.get(place) or self._surface(box, piece)
-            joined.AddInputData(made[place])
+            place = (tuple((part.start, part.stop) for part in box), zlib.crc32(piece.tobytes()))
+            made[place] = self._made.get(place) or self._surfaces(box, piece)
         self._made = made
-        if not made:
-            return vtk.vtkPolyData()
-        joined.Update()
-        return joined.GetOutput()
+        parts = made.values()
+        return LesionSurfaces(_joined([part.whole for part in parts]), _joined([part.classes for part in parts]))
 
-    def _pieces(self, lesions: npt.NDArray[np.uint8]) -> Iterator[tuple[tuple[slice, ...], npt.NDArray[np.bool_]]]:
+    def _pieces(self, lesions: npt.NDArray[np.uint8]) -> Iterator[tuple[tuple[slice, ...], npt.NDArray[np.uint8]]]:
         boxes = ndimage.find_objects((lesions != 0).view(np.uint8))
         if not boxes:
             return
@@ -95,23 +105,38 @@ class LesionShapes:
         sizes = np.bincount(labels[labels > 0], minlength=count + 1)
         for number, box in enumerate(ndimage.find_objects(labels, count), start=1):
             if sizes[number] >= smallest:
-                whole = zip(box, boxes[0], strict=True)
-                yield (
-                    tuple(slice(part.start + outer.start, part.stop + outer.start) for part, outer in whole),
-                    labels[box] == number,
+                outer = tuple(
+                    slice(part.start + whole.start, part.stop + whole.start)
+                    for part, whole in zip(box, boxes[0], strict=True)
                 )
+                yield outer, np.where(labels[box] == number, lesions[outer], 0).astype(np.uint8)
 
-    def _surface(self, box: tuple[slice, ...], piece: npt.NDArray[np.bool_]) -> Any:
+    def _surfaces(self, box: tuple[slice, ...], piece: npt.NDArray[np.uint8]) -> LesionSurfaces:
         shifted = self._grid.ijk_to_ras.copy()
         shifted[:3, 3] += shifted[:3, :3] @ [box[2].start, box[1].start, box[0].start]
+        classes = []
+        for value in np.unique(piece[piece > 0]):
+            classes.append(surface(piece == value, self._grid.spacing_mm, shifted))
+            _add_points(classes[-1], CLASS, np.full(classes[-1].GetNumberOfPoints(), value))
         part = surface(piece, self._grid.spacing_mm, shifted)
         if part.GetNumberOfPoints():
             points = numpy_support.vtk_to_numpy(part.GetPoints().GetData()).astype(float)
             ijk = self._from_ras @ np.column_stack([points, np.ones(len(points))]).T
             depth = ndimage.map_coordinates(self.depth_mm, ijk[2::-1], order=1, mode="nearest")
             _add_points(part, DEPTH, depth)
-            _add_points(part, MEAN_HU, np.full(len(points), self._hu[box][piece].mean()))
-        return part
+            _add_points(part, MEAN_HU, np.full(len(points), self._hu[box][piece > 0].mean()))
+        return LesionSurfaces(part, _joined(classes))
+
+
+def _joined(parts: list[Any]) -> Any:
+    joined = vtk.vtkAppendPolyData()
+    for part in parts:
+        if part.GetNumberOfPoints():
+            joined.AddInputData(part)
+    if not joined.GetNumberOfInputConnections(0):
+        return vtk.vtkPolyData()
+    joined.Update()
+    return joined.GetOutput()
 
 
 def _depth_map(lungs: npt.NDArray[np.uint8], grid: Grid) -> tuple[npt.NDArray[np.float32], Matrix]:

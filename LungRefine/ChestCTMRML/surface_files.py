@@ -9,6 +9,8 @@ import vtk
 
 MEAN_HU = "Mean density [HU]"
 """Array of a lesion surface's points: mean density of their lesion."""
+CLASS = "Lesion class"
+"""Array of a lesion surface's points: label of their class."""
 DEPTH = "Depth below the lungs' surface [mm]"
 """Array of a lesion surface's points: distance to the lungs' border in the axial slice."""
 

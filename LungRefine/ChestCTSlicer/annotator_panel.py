@@ -21,6 +21,7 @@ from ChestCTMRML.nodes import owned_node
 from ChestCTMRML.segmentations import edited_segments, labels_in_steps
 from ChestCTSlicer.annotation_work import CaseWork, PairWork, load_case_work, save_pair_work
 from ChestCTSlicer.runner import TICK_MS
+from ChestCTSlicer.table_views import fit_columns
 from LesionSegLib.readers import agreement_in_steps, agreement_table
 from LesionSegLib.work_list import CaseState, WorkList
 
@@ -40,6 +41,7 @@ class AnnotatorPanel:
         self.workList: WorkList | None = None
         self.folder: Path | None = None
         self._saved = True
+        self._leaving: Any = None  # the CT that goes when the next one is there
         self._limited: tuple[Any, Any] | None = None
         self._steps: Iterator[None] | None = None
         self._timer = widget.makeTimer(TICK_MS, self._tick)
@@ -66,7 +68,7 @@ class AnnotatorPanel:
     def close(self) -> None:
         """Let go of all nodes."""
         self._timer.stop()
-        self._steps = self._limited = None
+        self._steps = self._limited = self._leaving = None
         self.ui.agreementTable.setMRMLTableNode(None)
         self.ui.agreementLabel.text = ""
 
@@ -189,17 +191,18 @@ class AnnotatorPanel:
                 return
         case = self.workList.step(by) if by else self.workList.case
         if case is not None:
+            self._leaving = self._parameters.inputVolume
             self._widget.start(Job(load_case_work(slicer.mrmlScene, case.path)))
         self.showWorkList()
 
     def _onCaseLoaded(self, volume: Any) -> None:
-        parameters, older = self._parameters, self._parameters.inputVolume
+        parameters, older = self._parameters, self._leaving
         self._widget.logic.close()
         self.close()
         self._saved = True
         parameters.lungs = parameters.lesions = parameters.secondReader = None
         parameters.inputVolume = volume
-        if older is not None:
+        if older is not None and older.GetScene() is not None:
             remove_case(slicer.mrmlScene, older)
         self._widget.showIdle(_("Loaded: {name}.").format(name=volume.GetName()))
         self._widget.logic.aimViewsSoon(volume)
@@ -245,7 +248,7 @@ class AnnotatorPanel:
         fill_table(node, table)
         put_in_case_folder(slicer.mrmlScene, volume, [node])
         self.ui.agreementTable.setMRMLTableNode(node)
-        self.ui.agreementTable.resizeColumnsToContents()
+        fit_columns(self.ui.agreementTable)
         both = table.shown_rows()[-1]
         self.ui.agreementLabel.text = _("Dice of all lesions: {dice}; difference {difference} mL.").format(
             dice=both[1], difference=both[4]

@@ -8,6 +8,7 @@ import slicer
 
 from ChestCTLib.labels import LESION_LABELS, LUNG_LABELS
 from ChestCTMRML import case_nodes, displays, layouts, overlays
+from ChestCTMRML.lesion_classes import show_lesion_classes
 from ChestCTMRML.nodes import find_owned
 from ChestCTMRML.overlays import Overlay
 from ChestCTSlicer.lesion_measuring import LesionMeasuring
@@ -39,10 +40,8 @@ class LesionReview(LesionMeasuring):
         volume, lesions = parameters.inputVolume, parameters.lesions
         if volume is None:
             return
-        if lesions is not None and lesions.GetDisplayNode() is not None:
-            displays.show_3d(lesions, parameters.coloring == Coloring.classes)
-            opacity = BEHIND_SHELL_OPACITY_3D if parameters.showShell else LESION_OPACITY_3D
-            lesions.GetDisplayNode().SetOpacity3D(opacity)
+        opacity = BEHIND_SHELL_OPACITY_3D if parameters.showShell else LESION_OPACITY_3D
+        show_lesion_classes(volume, lesions, parameters.coloring == Coloring.classes, opacity)
         overlays.show_overlay(volume, Overlay.lesion_density, parameters.coloring == Coloring.density)
         overlays.show_overlay(volume, Overlay.periphery, parameters.showShell)
         self.followSlice()

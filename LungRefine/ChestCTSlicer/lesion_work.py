@@ -17,6 +17,7 @@ from ChestCTLib.errors import InputError
 from ChestCTLib.labels import LESION_LABELS, LUNG_LABELS
 from ChestCTMRML import displays
 from ChestCTMRML.case_folder import put_in_case_folder
+from ChestCTMRML.case_nodes import METHOD_ATTRIBUTE, keep_original
 from ChestCTMRML.displays import LabelStyle
 from ChestCTMRML.geometry import ijk_to_lps, ijk_to_world_ras
 from ChestCTMRML.segmentations import add_segmentation, edited_segments, labels_in_steps, set_labels_in_steps
@@ -112,7 +113,7 @@ def lesion_work(
     def show() -> Iterator[None]:
         keep = not overwrite_edited and bool(edited_segments(lesions, LESION_LABELS))
         target = None if keep else lesions  # somebody drew in it while the child was at work
-        yield from _show(scene, volume, lungs, target, loaded.pop(), result)
+        yield from _show(scene, volume, lungs, target, request.method, loaded.pop(), result)
 
     commands = [_command(request)]
     prepared = [Prepared("lesions.nrrd", LESION_VALUES, "lesions")]
@@ -130,7 +131,13 @@ def _command(request: LesionRequest) -> tuple[str, ...]:
 
 
 def _show(
-    scene: Any, volume: Any, lungs: Any, lesions: Any, loaded: _Loaded, result: list[LesionNodes]
+    scene: Any,
+    volume: Any,
+    lungs: Any,
+    lesions: Any,
+    method: str,
+    loaded: _Loaded,
+    result: list[LesionNodes],
 ) -> Iterator[None]:
     name = volume.GetName()
     if volume.GetScene() is None:
@@ -143,6 +150,8 @@ def _show(
         lesions = add_segmentation(scene, volume, f"{name} lesions")
         displays.show_segments(lesions, LabelStyle.both, LESION_OPACITY_3D)
     yield from set_labels_in_steps(lesions, loaded.lesions, volume, LESION_LABELS, loaded.lesion_surfaces, True)
-    put_in_case_folder(scene, volume, [lungs, lesions])
+    lesions.SetAttribute(METHOD_ATTRIBUTE, method)
+    original = keep_original(scene, volume, lesions)
+    put_in_case_folder(scene, volume, [lungs, lesions, original])
     result.append(LesionNodes(volume, lungs, lesions, bool(loaded.lesions.any()), loaded.center_ras))
     yield

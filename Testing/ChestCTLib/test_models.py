@@ -56,6 +56,18 @@ def test_damaged_weights_are_refused_by_their_sha256(tmp_path: Path, monkeypatch
         model_file(card)
 
 
+def test_a_model_trained_on_this_site_is_listed_beside_the_shipped_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped = len(list_models())
+    (tmp_path / "toy.safetensors").write_bytes(b"weights")
+    (tmp_path / "toy.json").write_text(card_text(replace(CARD, sha256=file_sha256(tmp_path / "toy.safetensors"))))
+    (tmp_path / "log.json").write_text("{}")  # no card: no weights beside it
+    monkeypatch.setenv(models.OWN_MODELS, str(tmp_path))
+    assert len(list_models()) == shipped + 1
+    assert model_file(find_model("toy")) == tmp_path.resolve() / "toy.safetensors"
+
+
 def test_every_shipped_card_describes_the_file_beside_it() -> None:
     for card in list_models():
         assert model_file(card).is_file()

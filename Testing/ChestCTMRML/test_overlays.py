@@ -13,16 +13,19 @@ from scipy import ndimage
 from vtk.util import numpy_support
 
 from ChestCTLib.errors import InputError
+from ChestCTLib.labels import LESION_LABELS
 from ChestCTLib.phantom import Phantom, PhantomSettings, make_phantom
 from ChestCTLib.volume import CTVolume
 from ChestCTMRML import activation_overlay, intensity_plane, lesion_plots, overlays, scene_file
 from ChestCTMRML.geometry import ijk_to_local_ras, ijk_to_world_ras
 from ChestCTMRML.headless import HeadlessSlicer, register_legends
+from ChestCTMRML.lesion_classes import set_lesion_classes, show_lesion_classes
 from ChestCTMRML.lesion_surfaces import Grid, LesionShapes
 from ChestCTMRML.nodes import find_owned
 from ChestCTMRML.overlays import Overlay
 from ChestCTMRML.peripheral_shell import ShellData, set_shell
-from ChestCTMRML.surface_files import DEPTH, MEAN_HU
+from ChestCTMRML.segmentations import SURFACE, add_segmentation, set_labels
+from ChestCTMRML.surface_files import CLASS, DEPTH, MEAN_HU
 from ChestCTMRML.volumes import add_volume
 from LesionSegLib.measures import LungFrame
 from LesionSegLib.measures.tissues import HISTOGRAM_EDGES_HU, tissue_shares
@@ -76,16 +79,29 @@ def test_a_lesion_that_stays_as_it_is_keeps_its_surface(node: Any, small: Phanto
     assert count > 1
     shapes.surfaces(small.lesions)
     without_first = np.where(pieces == 1, 0, small.lesions).astype(np.uint8)
-    again = shapes.surfaces(without_first)
-    fresh = _shapes(node, small).surfaces(without_first)
+    again = shapes.surfaces(without_first).whole
+    fresh = _shapes(node, small).surfaces(without_first).whole
     assert np.array_equal(_points(again), _points(fresh))
     for name in (MEAN_HU, DEPTH):
         values = [numpy_support.vtk_to_numpy(part.GetPointData().GetArray(name)) for part in (again, fresh)]
         assert np.array_equal(*values)
 
 
+def test_each_class_of_a_lesion_has_its_surface(scene: Any, node: Any, small: Phantom) -> None:
+    surfaces = _shapes(node, small).surfaces(small.lesions).classes
+    points, values = _points(surfaces), numpy_support.vtk_to_numpy(surfaces.GetPointData().GetArray(CLASS))
+    assert set(values) == set(np.unique(small.lesions[small.lesions > 0]))
+    for value in set(values):
+        assert _inside(node, points[values == value], small.lesions == value).all()
+    model = set_lesion_classes(scene, node, surfaces)
+    lesions = add_segmentation(scene, node, "lesions")
+    set_labels(lesions, small.lesions, node, LESION_LABELS, {label.value: vtk.vtkPolyData() for label in LESION_LABELS})
+    show_lesion_classes(node, lesions, True, 0.5)
+    assert model.GetDisplayNode().GetVisibility() and not lesions.GetSegmentation().ContainsRepresentation(SURFACE)
+
+
 def test_lesion_surfaces_carry_the_mean_density_of_their_lesion(node: Any, small: Phantom) -> None:
-    shapes = _shapes(node, small).surfaces(small.lesions)
+    shapes = _shapes(node, small).surfaces(small.lesions).whole
     values = numpy_support.vtk_to_numpy(shapes.GetPointData().GetArray(MEAN_HU))
     pieces, count = ndimage.label(small.lesions > 0, np.ones((3, 3, 3)))
     means = ndimage.mean(small.volume.hu, pieces, range(1, count + 1))
@@ -97,7 +113,7 @@ def test_an_empty_lesion_mask_gives_empty_surfaces_and_a_shell_all_the_same(
     scene: Any, node: Any, small: Phantom
 ) -> None:
     shapes = _shapes(node, small)
-    surfaces = shapes.surfaces(np.zeros_like(small.lesions))
+    surfaces = shapes.surfaces(np.zeros_like(small.lesions)).whole
     assert surfaces.GetNumberOfPoints() == 0
     shell, marked = set_shell(scene, node, ShellData(shapes.depth_mm, shapes.to_ras, surfaces), 10.0)
     assert shell.GetPolyData().GetNumberOfPoints() > 0 and marked.GetPolyData().GetNumberOfPoints() == 0
@@ -107,7 +123,7 @@ def test_the_marked_lesion_part_grows_with_the_thickness_and_lies_in_the_periphe
     scene: Any, node: Any, small: Phantom
 ) -> None:
     shapes = _shapes(node, small)
-    data = ShellData(shapes.depth_mm, shapes.to_ras, shapes.surfaces(small.lesions))
+    data = ShellData(shapes.depth_mm, shapes.to_ras, shapes.surfaces(small.lesions).whole)
     sizes = []
     for thickness in (0.0, 10.0, 20.0, 60.0):
         _, marked = set_shell(scene, node, data, thickness)

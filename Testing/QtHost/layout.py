@@ -95,6 +95,16 @@ class LayoutManager(QObject):
         self._frame.layout().addWidget(content)
         content.show()
 
+    @property
+    def tableViewCount(self) -> int:
+        return len(self._tables())
+
+    def tableWidget(self, index: int) -> Any:
+        return self._tables()[index]
+
+    def _tables(self) -> list[TableWidget]:
+        return [view for view in self._views.values() if isinstance(view, TableWidget)]
+
     def _build(self, element: ElementTree.Element) -> QWidget:
         if element.tag == "view":
             return self._view(element)

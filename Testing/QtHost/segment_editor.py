@@ -81,6 +81,9 @@ class qMRMLSegmentEditorWidget(QWidget):
     def setSourceVolumeNodeSelectorVisible(self, visible: bool) -> None:
         """The stand-in has no selectors."""
 
+    def setShow3DButtonVisible(self, visible: bool) -> None:
+        """The stand-in has no buttons."""
+
     def setupViewObservations(self) -> None:
         """The stand-in does not listen to views."""
 

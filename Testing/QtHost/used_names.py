@@ -26,6 +26,8 @@ RETURNED = {
     "layoutManager": "qSlicerLayoutManager",
     "lineEdit": "QLineEdit",
     "viewport": "QWidget",
+    "tableWidget": "qMRMLTableWidget",
+    "tableView": "qMRMLTableView",
 }
 """Class of what a method returns, where a further name of it is used."""
 PYTHON_FILES = {

@@ -9,7 +9,7 @@ import slicer
 import vtk
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, QTimer
 from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPen
-from PySide6.QtWidgets import QHBoxLayout, QHeaderView, QLabel, QSlider, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
 from trame_slicer.views import SliceView, ThreeDView
 from trame_slicer.views.render_scheduler import ScheduledRenderStrategy
 from vtk.util import numpy_support
@@ -215,11 +215,13 @@ class TableWidget(QWidget):
         self.table.verticalHeader().hide()
         self.table.verticalHeader().setDefaultSectionSize(24)
         self.table.setAlternatingRowColors(True)
-        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         _lay_out(self, label, "#e1ba3c", [self._title], self.table)
         self._node.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda *_: self._follow())
         scene.AddObserver(scene.NodeRemovedEvent, lambda *_: self._follow())
         self._follow()
+
+    def tableView(self) -> qMRMLTableView:
+        return self.table
 
     def _follow(self) -> None:
         node = self._node.GetTableNode()
@@ -280,7 +282,7 @@ class _Chart(QWidget):
                 for a, b in zip(x, y, strict=True)
             ]
             painter.drawPolyline(points)
-        if len(curves) > 1:
+        if len(curves) > 1 and self.node.GetLegendVisibility():
             _draw_legend(painter, area, [(name, color) for name, _, _, color in curves])
 
     def _curves(self) -> list[tuple[str, Any, Any, QColor]]:

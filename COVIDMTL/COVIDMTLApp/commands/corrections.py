@@ -78,7 +78,7 @@ def fine_tune_on_corrections(
     from dataclasses import replace
 
     from ChestCTLib.device import choose_device
-    from ChestCTLib.models import Figure
+    from ChestCTLib.models import OWN_MODELS, Figure
     from COVIDMTLApp import console
     from LesionSegLib.corrections import list_corrections
     from LesionSegLib.training.export import export_multi_decoder
@@ -119,7 +119,7 @@ def fine_tune_on_corrections(
         console.say(f"mean Dice on {where}: {_text(before)} before, {_text(after)} after")
     else:
         console.say("before/after: n/a, a single case leaves none to hold out; correct at least two")
-    console.say(f"Model: {out / made.file}")
+    console.say(f"Model: {out / made.file}; to use it, set {OWN_MODELS}={out.resolve()} and choose --method {made.id}")
 
 
 def _text(value: float | None) -> str:
