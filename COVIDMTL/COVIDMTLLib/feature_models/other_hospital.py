@@ -15,11 +15,11 @@ from ChestCTLib.errors import InputError
 from ChestCTLib.progress import CancelCheck, Progress, never_cancelled, no_progress, raise_if_cancelled
 from COVIDMTLLib.cohort.table import Cohort
 from COVIDMTLLib.feature_models.forests import ForestSettings, forest_probabilities
+from COVIDMTLLib.feature_models.split_difficulty import SPREAD_TREES
 from COVIDMTLLib.statistics.scores import auc
 from COVIDMTLLib.tasks import TASKS
 
 HOSPITAL = "hospital"
-TREES = 150  # as for the other splits: the area of a forest has settled by then to about 0.003
 FOLDS = 5
 
 
@@ -41,7 +41,10 @@ class HospitalTransfer:
 
 
 def hospital_transfer(
-    cohort: Cohort, trees: int = TREES, progress: Progress = no_progress, cancelled: CancelCheck = never_cancelled
+    cohort: Cohort,
+    trees: int = SPREAD_TREES,
+    progress: Progress = no_progress,
+    cancelled: CancelCheck = never_cancelled,
 ) -> tuple[HospitalTransfer, ...]:
     """Train at one hospital and test at the other, beside the same patients with both hospitals in training.
 

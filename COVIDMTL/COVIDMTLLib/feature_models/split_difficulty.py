@@ -15,7 +15,7 @@ from COVIDMTLLib.statistics.scores import auc
 from COVIDMTLLib.tasks import TASKS
 
 OTHER_SEEDS = tuple(range(100, 130))  # 30 other draws of the split; none is the published one
-TREES = 150  # the area of a forest has settled by then to about 0.003
+SPREAD_TREES = 150  # the area of a forest has settled by then to about 0.003
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class SplitDifficulty:
 def split_difficulty(
     cohort: Cohort,
     seeds: Sequence[int] = OTHER_SEEDS,
-    trees: int = TREES,
+    trees: int = SPREAD_TREES,
     progress: Progress = no_progress,
     cancelled: CancelCheck = never_cancelled,
 ) -> SplitDifficulty:

@@ -37,6 +37,7 @@ from COVIDMTLLib.feature_models.prognosis_model import PrognosisModel
 from COVIDMTLLib.feature_models.robust import ROBUST_STACK, Stability, shipped_stability
 from COVIDMTLLib.feature_models.split_difficulty import (
     OTHER_SEEDS,
+    SPREAD_TREES,
     split_difficulty,
     split_figure,
 )
@@ -60,18 +61,20 @@ class Effort:
 
     Attributes:
         trees: Of the random forest that the models are compared with.
+        spread_trees: Of the forests that show the spread over splits and hospitals.
         split_seeds: Other 70/30 splits that the published one is compared with.
         members: Of the main model.
         prognosis_repeats: Sub-samples of the survivors in leave-one-out.
     """
 
     trees: int = TREES
+    spread_trees: int = SPREAD_TREES
     split_seeds: tuple[int, ...] = OTHER_SEEDS
     members: tuple[str, ...] = MEMBER_NAMES
     prognosis_repeats: int = REPEATS
 
 
-QUICK = Effort(100, OTHER_SEEDS[:3], ROBUST_STACK.members, 2)
+QUICK = Effort(100, 50, OTHER_SEEDS[:3], ROBUST_STACK.members, 2)
 """A few minutes: to see that all runs; its figures are not those of the shipped models."""
 
 
@@ -176,8 +179,9 @@ def train_features(
     trained: dict[str, Trained] = {}
     if set(wanted) - {PROGNOSIS}:
         reference = forest_reference(cohort, effort.trees, part(progress, 0.0, 0.05))
-        splits = split_difficulty(cohort, effort.split_seeds, progress=part(progress, 0.05, 0.15), cancelled=cancelled)
-        hospitals = hospital_transfer(cohort, progress=part(progress, 0.15, 0.18), cancelled=cancelled)
+        few, seeds = effort.spread_trees, effort.split_seeds
+        splits = split_difficulty(cohort, seeds, few, part(progress, 0.05, 0.15), cancelled)
+        hospitals = hospital_transfer(cohort, few, part(progress, 0.15, 0.18), cancelled)
         plans = {
             MAIN: (StackSettings(members=effort.members), None, False, part(progress, 0.18, 0.5)),
             DEMOGRAPHICS: (ROBUST_STACK, None, True, part(progress, 0.5, 0.6)),
