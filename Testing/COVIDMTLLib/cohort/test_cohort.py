@@ -122,12 +122,12 @@ def test_table5_equals_the_printed_table_in_every_digit(cohort: Cohort, folder: 
 
 @pytest.mark.data
 @pytest.mark.slow
-def test_table8_reaches_the_papers_areas(cohort: Cohort) -> None:
+def test_one_run_of_table8_lies_near_the_papers_areas(cohort: Cohort) -> None:
     found = table8(cohort, seeds=1)
     rows = {(row[0], row[1]): row for row in found.rows}
     column = found.columns.index("auc")
     for task, area in {"ct": 0.886, "nat": 0.802, "severity": 0.741}.items():
-        assert float(rows["random", task][column]) > area - 0.02  # one seed; the mean of five is above the paper's
+        assert float(rows["random", task][column]) > area - 0.02  # five runs spread so far, their mean is above
     assert len(rows) == 9
 
 
