@@ -17,7 +17,7 @@ from ChestCTMRML import displays, layouts
 from ChestCTMRML.activation_overlay import activation_tasks
 from ChestCTMRML.case_nodes import volume_of
 from ChestCTMRML.nodes import find_owned
-from ChestCTMRML.report_store import is_stale, set_stale
+from ChestCTMRML.report_store import is_stale, kept_report, set_stale
 from ChestCTMRML.volumes import voxels
 from ChestCTSlicer import case_results, case_view, dependencies, sample_data
 from ChestCTSlicer.case_drawing import CaseDrawing
@@ -110,6 +110,7 @@ class COVIDMTLWidget(WorkWidget):
         if view is not None and not self.hasObserver(view, vtk.vtkCommand.ModifiedEvent, self.onSliceMoved):
             self.addObserver(view, vtk.vtkCommand.ModifiedEvent, self.onSliceMoved)
         WorkWidget.initializeParameterNode(self)
+        self.logic.restoreViews(self._parameterNode)
 
     def forget(self):
         """Let go of all nodes."""
@@ -366,6 +367,14 @@ class COVIDMTLLogic(WorkLogic):
         if volume is not None:
             case_view.hide_other_cases(slicer.mrmlScene, volume)
             displays.set_views(slicer.mrmlScene, volume, case_center(case_segmentations(volume)[1]))
+
+    def restoreViews(self, parameters):
+        """Show a case of a scene that came without its views; views that show the scan stay as they are."""
+        volume = parameters.inputVolume
+        if volume is None or kept_report(volume) is None or displays.is_shown_in_slices(slicer.mrmlScene, volume):
+            return
+        self.showAlone(volume)
+        self.draw(parameters)
 
     def center(self, parameters):
         """Where to cut the views through: the lesions, else the lungs; None where it is not known."""

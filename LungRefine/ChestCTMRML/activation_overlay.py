@@ -17,6 +17,7 @@ from ChestCTMRML.volumes import set_map
 ROLE = "Activation"
 LEGEND = "Class activation\n[share of maximum]"
 LEGEND_POSITION = (0.03, 0.25)
+LEGEND_VIEW = "vtkMRMLSliceNodeRed"  # the axial view alone: in every view it would hide the picture
 RENDERING_CLASS = "vtkMRMLGPURayCastVolumeRenderingDisplayNode"
 OPACITY_UNIT_MM = 3.0  # the path through the map after which the set opacity is reached in 3D
 
@@ -79,7 +80,10 @@ def set_activation(
     display.SetAutoWindowLevel(False)
     display.SetWindowLevel(1.0, 0.5)
     display.SetInterpolate(True)
-    set_legend(display, LEGEND, LEGEND_POSITION, "%.2f").SetVisibility(False)
+    legend = set_legend(display, LEGEND, LEGEND_POSITION, "%.2f")
+    legend.SetVisibility(False)
+    if not legend.GetNumberOfViewNodeIDs():
+        legend.AddViewNodeID(LEGEND_VIEW)
     _rendering(scene, volume_node, task, node).SetVisibility(False)
     set_activation_style(volume_node, task, style)
     return node

@@ -167,6 +167,12 @@ def jump_to(scene: Any, position_ras: npt.NDArray[np.float64]) -> None:
         camera.ResetClippingRange()
 
 
+def is_shown_in_slices(scene: Any, volume_node: Any) -> bool:
+    """Whether any slice view shows a volume in its background."""
+    composites = nodes_of_class(scene, "vtkMRMLSliceCompositeNode")
+    return any(composite.GetBackgroundVolumeID() == volume_node.GetID() for composite in composites)
+
+
 def nodes_of_class(scene: Any, class_name: str) -> Iterator[Any]:
     """All nodes of a class, as they are now."""
     yield from [scene.GetNthNodeByClass(n, class_name) for n in range(scene.GetNumberOfNodesByClass(class_name))]

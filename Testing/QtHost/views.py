@@ -21,6 +21,7 @@ MARGINS = (64, 14, 30, 46)  # left, right, top, bottom of a plot, pixels
 PEELS = 2  # layers of translucent surfaces; more look the same here and cost the processor, which draws them
 SLIDER_STEPS = 1000
 GRID_LINES = 4
+DIAMOND = 11  # pixels
 
 
 class _WhenIdle(ScheduledRenderStrategy):
@@ -226,6 +227,7 @@ class TableWidget(QWidget):
     def _follow(self) -> None:
         node = self._node.GetTableNode()
         self.table.setMRMLTableNode(node)
+        self.table.resizeColumnsToContents()
         self._title.setText(node.GetName() if node is not None else "")
 
 
@@ -299,11 +301,21 @@ class _Chart(QWidget):
                 for column in (series.GetXColumnName(), series.GetYColumnName())
             )
             if len(x):
-                found.append((series.GetName(), x, y, QColor.fromRgbF(*series.GetColor())))
+                style = (QColor.fromRgbF(*series.GetColor()), series.GetLineStyle() != series.LineStyleNone)
+                found.append((series.GetName(), x, y, style))
         return found
 
 
-def _draw_axes(painter: QPainter, area: QRectF, x_range: tuple[float, float], y_high: float) -> None:
+def _draw_diamond(painter: QPainter, center: QPointF, color: QColor) -> None:
+    reach = DIAMOND / 2
+    corners = [QPointF(0, -reach), QPointF(reach, 0), QPointF(0, reach), QPointF(-reach, 0)]
+    painter.setPen(QPen(QColor("white"), 1))
+    painter.setBrush(color)
+    painter.drawPolygon([center + corner for corner in corners])
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+
+
+def _draw_axes(painter: QPainter, area: QRectF, x_range: tuple[float, float], y_range: tuple[float, float]) -> None:
     for step in range(GRID_LINES + 1):
         share = step / GRID_LINES
         x, y = area.left() + area.width() * share, area.bottom() - area.height() * share
@@ -314,7 +326,9 @@ def _draw_axes(painter: QPainter, area: QRectF, x_range: tuple[float, float], y_
         x_text = f"{x_range[0] + (x_range[1] - x_range[0]) * share:.0f}"
         painter.drawText(QRectF(x - 40, area.bottom() + 2, 80, 16), Qt.AlignmentFlag.AlignCenter, x_text)
         right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-        painter.drawText(QRectF(area.left() - 46, y - 8, 42, 16), right, f"{y_high * share:.3g}")
+        painter.drawText(
+            QRectF(area.left() - 46, y - 8, 42, 16), right, f"{y_range[0] + (y_range[1] - y_range[0]) * share:.3g}"
+        )
 
 
 def _draw_titles(painter: QPainter, area: QRectF, chart: Any) -> None:
