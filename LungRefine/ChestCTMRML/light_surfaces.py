@@ -47,8 +47,6 @@ def _thinned(shape: Any) -> Any:
     thin.SetInputData(shape)
     thin.SetNumberOfDivisions(DIVISIONS, DIVISIONS, DIVISIONS)
     thin.SetPointGenerationModeToBinAverages()
-    normals = vtk.vtkPolyDataNormals()
-    normals.SetInputConnection(thin.GetOutputPort())
-    normals.SplittingOff()
-    normals.Update()
-    return normals.GetOutput()
+    thin.ProducePointDataOn()  # the fine surface's normals: the thinned one does not tell in from out everywhere
+    thin.Update()
+    return thin.GetOutput()

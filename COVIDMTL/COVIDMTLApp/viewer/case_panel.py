@@ -20,6 +20,14 @@ PART_TITLES = {
 }
 
 
+DOWNLOAD_BUTTONS = (
+    ("report.html", "Report (HTML)", "has_report"),
+    ("report.pdf", "Report (PDF)", "has_report"),
+    ("scene.mrb", "Scene (.mrb)", "has_volume"),
+)
+"""File, title, and the state variable that says whether there is one."""
+
+
 def case_panel(viewer: Viewer) -> None:
     """Build the panel."""
     html.H3("Open")
@@ -63,11 +71,15 @@ def case_panel(viewer: Viewer) -> None:
 
         html.H3("Take home")
         with html.Div(classes="row"):
-            for name, title in (("report.html", "Report (HTML)"), ("report.pdf", "Report (PDF)")):
+            for name, title, known in DOWNLOAD_BUTTONS:
                 v.VBtn(
-                    title, size="small", variant="tonal", href=f"download/{name}", disabled=("!has_report",),
+                    title,
+                    size="small",
+                    variant="tonal",
+                    href=f"download/{name}",
+                    # a plain link would leave the page, and with it the session's websocket
+                    __properties=["download"],
+                    download=name,
+                    disabled=(f"!{known}",),
                     classes=f"download-{name.replace('.', '-')}",
-                )  # fmt: skip
-            v.VBtn(
-                "Scene (.mrb)", size="small", variant="tonal", href="download/scene.mrb", classes="download-scene-mrb"
-            )
+                )

@@ -107,7 +107,7 @@ def _ticks(low: float, high: float) -> list[float]:
     unit = 10.0 ** np.floor(np.log10(rough))
     step = next(unit * factor for factor in STEPS if unit * factor >= rough * 0.999)
     first = np.ceil(low / step - 1e-9)
-    return [float(round(number * step, 10)) for number in np.arange(first, high / step + 1e-6)]
+    return [float(round(number * step, 10)) + 0.0 for number in np.arange(first, high / step + 1e-6)]
 
 
 def _text(x: float, y: float, text: str, size: int, anchor: str) -> str:

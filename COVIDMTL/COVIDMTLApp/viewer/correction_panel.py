@@ -16,7 +16,7 @@ TOOLS = {
     "none": ("Look", "mdi-cursor-default"),
     "paint": ("Paint", "mdi-brush"),
     "erase": ("Erase", "mdi-eraser"),
-    "remove": ("Remove piece", "mdi-scatter-plot"),
+    "remove": ("Remove", "mdi-scatter-plot"),
 }
 
 

@@ -212,7 +212,7 @@ def test_the_thickness_moves_ratio_plot_and_shell(tab: Page) -> None:
     for _ in range(12):
         slider.press("ArrowRight")
     expect(tab.locator(".ratio:visible")).not_to_have_text(ratio)
-    assert tab.locator(".plot").inner_html() != plot
+    wait_until(lambda: tab.locator(".plot").inner_html() != plot, "the plot does not follow", tab)
     wait_until(lambda: "outer 22 mm" in tab.locator(".numbers").inner_text(), "the table does not follow", tab)
 
 
@@ -236,10 +236,11 @@ def test_erasing_a_lesion_changes_the_numbers_and_undo_brings_them_back(tab: Pag
     where = _lesion_in_view(tab)
     before = picture(tab, AXIAL)
     tab.mouse.move(*where)
+    wait_for_change(tab, AXIAL, before, 0.0001)  # the brush is there
     tab.mouse.down()
     tab.mouse.move(where[0] + 6, where[1] + 6, steps=3)
     tab.mouse.up()
-    wait_for_change(tab, AXIAL, before, 0.0005)
+    expect(tab.locator(".undo")).to_be_enabled()
     wait_until(lambda: measured(tab, "Lesion volume, both lungs") < volume, "the numbers do not follow", tab)
     expect(tab.locator(".finding:visible")).to_contain_text("corrected by hand")
     go_to_panel(tab, "correct")
