@@ -24,7 +24,7 @@ from ChestCTSlicer.lesion_review import LesionReview
 from ChestCTSlicer.lesion_work import LesionRequest, lesion_work
 from ChestCTSlicer.model_choice import HU_BANDS, lesion_methods
 from ChestCTSlicer.runner import TICK_MS
-from ChestCTSlicer.table_views import fit_columns, fit_shown_tables
+from ChestCTSlicer.table_views import fit_columns
 from ChestCTSlicer.work_widget import WorkWidget
 
 DEBOUNCE_MS = 300  # after the last change, before measuring: a stroke of the brush is many changes
@@ -48,7 +48,7 @@ class LesionSeg(ScriptedLoadableModule):
             "Research software: not a medical device, not for diagnosis."
         )
         self.parent.acknowledgementText = _(
-            "Methods after: Li X. et al., DeepSC-COVID (peripheral lesion ratio), and Bao G. et al., COVID-MTL, "
+            "Methods after: Wang X. et al., DeepSC-COVID (peripheral lesion ratio), and Bao G. et al., COVID-MTL, "
             "Pattern Recognition 124 (2022) 108499."
         )
 
@@ -302,7 +302,6 @@ class LesionSegWidget(WorkWidget):
         table = self.logic.tableOf(self._parameterNode)
         self.ui.resultTable.setMRMLTableNode(table)
         fit_columns(self.ui.resultTable)
-        fit_shown_tables()
 
     def onHeadingClicked(self, column):
         """Sort the single lesions."""

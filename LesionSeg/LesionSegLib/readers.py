@@ -70,16 +70,16 @@ def agreement_table(rows: list[Agreement], first: str, second: str) -> Table:
 
     Args:
         rows: As :func:`agreement` gives them.
-        first: Name of the first reader's mask.
+        first: Name of the first reader's mask; the difference is the second's volume minus the first's.
         second: Name of the second reader's mask.
     """
     columns = (
         Column("class", "Class"),
         Column("dice", "Dice", decimals=3),
-        Column("first", f"“{first}”", "mL"),
-        Column("second", f"“{second}”", "mL"),
-        Column("difference_ml", "Second minus first", "mL"),
-        Column("difference_percent", "of their mean", "%"),
+        Column("first", "First", "mL"),
+        Column("second", "Second", "mL"),
+        Column("difference_ml", "Difference", "mL"),
+        Column("difference_percent", "Of their mean", "%"),
     )
     values = tuple(
         (row.name, row.dice, row.first_ml, row.second_ml, row.difference_ml, row.difference_percent) for row in rows

@@ -250,8 +250,9 @@ class AnnotatorPanel:
         self.ui.agreementTable.setMRMLTableNode(node)
         fit_columns(self.ui.agreementTable)
         both = table.shown_rows()[-1]
-        self.ui.agreementLabel.text = _("Dice of all lesions: {dice}; difference {difference} mL.").format(
-            dice=both[1], difference=both[4]
+        text = _("First: {first}; second: {second}. Dice of all lesions {dice}, difference {difference} mL.")
+        self.ui.agreementLabel.text = text.format(
+            first=first.GetName(), second=second.GetName(), dice=both[1], difference=both[4]
         )
         yield
 

@@ -14,6 +14,7 @@ from ChestCTMRML.overlays import Overlay
 from ChestCTSlicer.lesion_measuring import LesionMeasuring
 from ChestCTSlicer.lesion_parameters import Coloring
 from ChestCTSlicer.lesion_work import LESION_OPACITY_3D
+from ChestCTSlicer.table_views import fit_shown_tables
 
 BEHIND_SHELL_OPACITY_3D = 0.2  # the lesion part that the shell marks lies in the same place and must show
 
@@ -48,6 +49,7 @@ class LesionReview(LesionMeasuring):
         overlays.show_overlay(volume, Overlay.intensity_map, parameters.showMap)
         chart = find_owned(volume, f"{parameters.plot.value}.Chart")
         displays.show_in_tables_and_plots(slicer.mrmlScene, self.tableOf(parameters), chart)
+        fit_shown_tables()
 
     def tableOf(self, parameters: Any) -> Any:
         """The chosen table's node; None while there is none."""

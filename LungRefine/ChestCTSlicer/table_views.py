@@ -5,31 +5,36 @@ from __future__ import annotations
 import qt
 import slicer
 
-WIDEST_VALUE = 80  # pixels; words that are longer stand in the tool tip of the view and in the report
+WIDEST_VALUE = 64  # pixels; words that are longer stand in the report
 FEW_COLUMNS = 4  # measure, value, unit, note
 
 
 def fit_columns(table: slicer.qMRMLTableView) -> None:
     """Give the columns of a table view their widths.
 
-    A table of measures shows value and unit whatever its width, and cuts names in their middle, for their ends tell
-    them apart. A table with many columns gets the width of its contents and a scroll bar.
+    A table of measures shows value and unit whatever its width, hides notes where there are none, and cuts names in
+    their middle, for their ends tell them apart. A table with many columns gets the width of its contents and a scroll
+    bar.
 
     Args:
-        table: A ``qMRMLTableView`` with a table.
+        table: A ``qMRMLTableView`` with a table or without.
     """
-    table.resizeColumnsToContents()
     header = table.horizontalHeader()
     count = header.count()
     few = 1 < count <= FEW_COLUMNS
     table.textElideMode = qt.Qt.ElideMiddle
     table.wordWrap = False
     header.stretchLastSection = not few
+    header.minimumSectionSize = 30
     for column in range(count):
-        stretched = few and column == 0
-        header.setSectionResizeMode(column, qt.QHeaderView.Stretch if stretched else qt.QHeaderView.Interactive)
-        if few and not stretched:
+        table.setColumnHidden(column, few and column == FEW_COLUMNS - 1 and _is_empty(table, column))
+        header.setSectionResizeMode(column, qt.QHeaderView.Interactive)
+    table.resizeColumnsToContents()
+    for column in range(1, count if few else 0):
+        if not table.isColumnHidden(column):
             header.resizeSection(column, min(header.sectionSize(column), WIDEST_VALUE))
+    if few:
+        header.setSectionResizeMode(0, qt.QHeaderView.Stretch)
 
 
 def fit_shown_tables() -> None:
@@ -37,3 +42,8 @@ def fit_shown_tables() -> None:
     manager = slicer.app.layoutManager()
     for index in range(manager.tableViewCount) if manager is not None else ():
         fit_columns(manager.tableWidget(index).tableView())
+
+
+def _is_empty(table: slicer.qMRMLTableView, column: int) -> bool:
+    model = table.model()
+    return not any(model.data(model.index(row, column)) for row in range(model.rowCount()))

@@ -163,7 +163,7 @@ def test_the_methods_tell_what_they_learned_from(host: Any) -> None:
 
 
 @pytest.mark.slow
-def test_apply_makes_the_lungs_too_and_a_second_run_updates_the_samenodes_of(host: Any, phantom: Phantom) -> None:
+def test_apply_makes_the_lungs_too_and_a_second_run_updates_the_same_nodes(host: Any, phantom: Phantom) -> None:
     add_volume(host.scene, phantom.volume, "phantom")
     widget = host.open_module("LesionSeg")
     parameters = widget._parameterNode

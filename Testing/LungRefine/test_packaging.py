@@ -60,18 +60,19 @@ def test_no_loose_python_file_beside_a_module_is_taken_for_a_module() -> None:
         assert {path.stem for path in (REPOSITORY / module).glob("*.py")} <= {module}
 
 
-def test_the_module_loads_without_packages_that_slicer_has_not(tmp_path: Path) -> None:
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_loads_without_packages_that_slicer_has_not(tmp_path: Path, module: str) -> None:
     script = f"""
 import sys
 sys.path.insert(0, {str(REPOSITORY / "Testing")!r})
 from QtHost.window import Host
 host = Host()
 for name in list(sys.modules):
-    if name.partition(".")[0] in {NOT_IN_SLICER!r} or name.startswith(("ChestCT", "LungRefine")):
+    if name.partition(".")[0] in {NOT_IN_SLICER!r} or name.startswith(("ChestCT", "LungRefine", "LesionSeg", "COVIDMTL")):
         del sys.modules[name]
 for name in {NOT_IN_SLICER!r}:
     sys.modules[name] = None  # importing it fails
-host.open_module("LungRefine")
+host.open_module({module!r})
 host.close_module()
 print("loaded")
 """
