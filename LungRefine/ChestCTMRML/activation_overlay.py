@@ -15,6 +15,7 @@ from ChestCTMRML.nodes import find_owned, owned_node
 from ChestCTMRML.volumes import set_map
 
 ROLE = "Activation"
+ACTIVATION_PREFIX = "cam_"  # how the pipeline names its class activation maps
 LEGEND = "Class activation\n[share of maximum]"
 LEGEND_POSITION = (0.03, 0.25)
 LEGEND_VIEW = "vtkMRMLSliceNodeRed"  # the axial view alone: in every view it would hide the picture

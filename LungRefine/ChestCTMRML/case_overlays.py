@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ChestCTMRML import lesion_plots
-from ChestCTMRML.activation_overlay import set_activation
+from ChestCTMRML.activation_overlay import ACTIVATION_PREFIX, set_activation
 from ChestCTMRML.geometry import ijk_to_local_ras
 from ChestCTMRML.intensity_plane import PlaneData, mark_slice, set_intensity_plane
 from ChestCTMRML.lesion_density import set_lesion_density
@@ -18,7 +18,6 @@ from ChestCTMRML.peripheral_shell import ShellData, set_shell
 if TYPE_CHECKING:
     from ChestCTLib.volume import CTVolume
 
-ACTIVATION_PREFIX = "cam_"  # how the pipeline names its class activation maps
 LabelArray = npt.NDArray[np.uint8]
 
 

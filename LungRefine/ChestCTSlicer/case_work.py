@@ -19,10 +19,9 @@ from ChestCTLib.case_report import CaseReport, report_from_json
 from ChestCTLib.errors import InputError
 from ChestCTLib.labels import AIRWAY, LESION_LABELS, LUNG_LABELS
 from ChestCTMRML import displays
-from ChestCTMRML.activation_overlay import drop_activations, set_activation
+from ChestCTMRML.activation_overlay import ACTIVATION_PREFIX, drop_activations, set_activation
 from ChestCTMRML.case_folder import put_in_case_folder
 from ChestCTMRML.case_nodes import METHOD_ATTRIBUTE
-from ChestCTMRML.case_overlays import ACTIVATION_PREFIX
 from ChestCTMRML.cohort_chart import set_cohort_chart
 from ChestCTMRML.displays import LabelStyle
 from ChestCTMRML.geometry import ijk_to_lps, ijk_to_world_ras
