@@ -1,6 +1,6 @@
 """LungRefine: lungs from a chest CT that keep consolidated lung, compared with the classical method.
 
-The module file is a shell: the work is done by ``covidmtl lungs`` in a child process, see ``ChestCTSlicer.job``.
+The module file is a shell: the work is done by ``covidmtl lungs`` in a child process, see ``ChestCTJobs.job``.
 """
 
 from enum import Enum

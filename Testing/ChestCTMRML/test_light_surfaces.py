@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from vtk.util import numpy_support
 
 from ChestCTLib.labels import LUNG_LABELS

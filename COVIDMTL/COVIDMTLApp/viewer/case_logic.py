@@ -46,7 +46,6 @@ class CaseLogic:
                 "case_title": "",
                 "has_volume": False,
                 "has_results": False,
-                "has_report": False,
                 "running": False,
                 "run_percent": 0,
                 "run_step": "",
@@ -188,5 +187,4 @@ class CaseLogic:
     def _on_case(self) -> None:
         nodes = self._context.nodes
         values: dict[str, Any] = {"has_volume": nodes.volume is not None, "has_results": nodes.has_results}
-        values["has_report"] = self._context.case_folder is not None
         self._context.state.update(values)

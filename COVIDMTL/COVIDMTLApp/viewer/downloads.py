@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ChestCTLib.case_report import CaseReport, Picture, Section, report_from_json
 from ChestCTLib.errors import InputError
+from ChestCTMRML.report_store import kept_report
 from ChestCTMRML.scene_file import write_scene
 from COVIDMTLLib.case_files import SUMMARY
 
@@ -35,9 +36,13 @@ async def make_download(name: str, viewer: Viewer) -> bytes:
         if context.nodes.volume is None:
             raise InputError("There is no scene to save.", "Open a scan first.")
         return _scene(viewer)
-    if context.case_folder is None:
-        raise InputError("There is no report yet.", "Run the scan, or open a case folder.")
-    report = await asyncio.to_thread(read_report, context.case_folder)
+    if context.case_folder is not None:
+        report = await asyncio.to_thread(read_report, context.case_folder)
+    else:
+        kept = kept_report(context.nodes.volume)
+        if kept is None:
+            raise InputError("There is no report yet.", "Run the scan, or open a case folder.")
+        report = without_pictures(kept)
     measured = viewer.measures.measured
     if measured is not None and measured.corrected:
         report = corrected(report, measured.section)
@@ -53,6 +58,11 @@ def read_report(case_folder: Path) -> CaseReport:
         pictures: list[Picture] = [replace(p, png=file.read_bytes()) for p, file in files if file.is_file()]
         sections.append(replace(section, pictures=tuple(pictures)))
     return replace(report, sections=tuple(sections))
+
+
+def without_pictures(report: CaseReport) -> CaseReport:
+    """The report that a scene keeps, whose pictures have no bytes."""
+    return replace(report, sections=tuple(replace(section, pictures=()) for section in report.sections))
 
 
 def corrected(report: CaseReport, lesions: Section) -> CaseReport:

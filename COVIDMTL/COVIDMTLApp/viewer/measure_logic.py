@@ -17,6 +17,7 @@ from ChestCTJobs.job import Failure
 from ChestCTJobs.lesion_results import ResultTable
 from ChestCTJobs.measure_service import Measured, MeasureService
 from ChestCTMRML import intensity_plane, lesion_plots, tables
+from ChestCTMRML.case_nodes import METHOD_ATTRIBUTE
 from ChestCTMRML.nodes import find_owned
 from COVIDMTLApp.viewer.charts import chart_svg
 from COVIDMTLApp.viewer.context import SessionContext
@@ -167,7 +168,8 @@ class MeasureLogic:
         if self._service is None:
             self._service = MeasureService(nodes.volume, nodes.lungs, self._take, self._fail)
         thickness = self.thickness_mm or MeasureSettings().peripheral_mm
-        self._service.request(nodes.lesions, thickness, nodes.lesions.GetName())
+        source = nodes.lesions.GetAttribute(METHOD_ATTRIBUTE) or nodes.lesions.GetName()
+        self._service.request(nodes.lesions, thickness, source)
         with self._context.state as state:
             state.measuring = True
         if self._polling is None or self._polling.done():

@@ -7,11 +7,12 @@ from typing import Any
 
 from ChestCTLib.case_report import CaseReport, report_from_json
 from ChestCTLib.reporting.wording import value_text
+from ChestCTMRML.report_store import kept_report
 from COVIDMTLApp.viewer.context import SessionContext
 
 
 class ProbabilityLogic:
-    """Shows the probabilities of the case folder's report.
+    """Shows the probabilities of the report in the case's folder, or of the one that the scene keeps.
 
     Args:
         context: The session.
@@ -19,12 +20,15 @@ class ProbabilityLogic:
 
     def __init__(self, context: SessionContext) -> None:
         self._context = context
-        context.state.update({"probabilities": []})
+        context.state.update({"probabilities": [], "has_report": False})
         context.on_case(shown=self._on_case)
 
     def _on_case(self) -> None:
         folder = self._context.case_folder
-        self._context.state.probabilities = probabilities(_report(folder)) if folder is not None else []
+        report = _report(folder) if folder is not None else kept_report(self._context.nodes.volume)
+        self._context.state.update(
+            {"probabilities": probabilities(report) if report is not None else [], "has_report": report is not None}
+        )
 
 
 def probabilities(report: CaseReport) -> list[dict[str, Any]]:

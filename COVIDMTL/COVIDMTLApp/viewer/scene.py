@@ -10,13 +10,11 @@ from ChestCTLib.errors import InputError
 from ChestCTLib.labels import LESION_LABELS, LUNG_LABELS
 from ChestCTLib.volume import CTVolume
 from ChestCTMRML import displays
-from ChestCTMRML.activation_overlay import ROLE as ACTIVATION_ROLE
+from ChestCTMRML.activation_overlay import activation_tasks
+from ChestCTMRML.case_nodes import segmentation_of
 from ChestCTMRML.light_surfaces import lighten_surfaces
-from ChestCTMRML.nodes import find_owned
 from ChestCTMRML.scene_file import read_scene
-from ChestCTMRML.segmentations import match_segments
 from ChestCTMRML.volumes import add_volume
-from COVIDMTLLib.tasks import TASKS
 
 SCAN_NAME = "CT"  # never a patient's
 
@@ -71,20 +69,10 @@ def find_case(scene: Any) -> CaseNodes:
     Raises:
         InputError: There is no CT.
     """
-    segmentations = list(displays.nodes_of_class(scene, "vtkMRMLSegmentationNode"))
-    lungs = next((node for node in segmentations if _holds(node, LUNG_LABELS)), None)
-    lesions = next((node for node in segmentations if _holds(node, LESION_LABELS)), None)
     volumes = list(displays.nodes_of_class(scene, "vtkMRMLScalarVolumeNode"))
-    owners = [node for node in volumes if find_owned(node, "Report.Text") or _tasks(node)]
+    owners = [node for node in volumes if segmentation_of(scene, node, LUNG_LABELS) is not None]
     volume = (owners or volumes or [None])[0]
     if volume is None:
         raise InputError("The scene holds no CT volume.", "Choose a scene that holds the scan.")
-    return CaseNodes(volume, lungs, lesions, _tasks(volume))
-
-
-def _holds(segmentation: Any, labels: Any) -> bool:
-    return len(match_segments(segmentation, labels)) == len(labels)
-
-
-def _tasks(volume: Any) -> tuple[str, ...]:
-    return tuple(task.name for task in TASKS if find_owned(volume, f"{ACTIVATION_ROLE}.{task.name}") is not None)
+    lungs, lesions = (segmentation_of(scene, volume, labels) for labels in (LUNG_LABELS, LESION_LABELS))
+    return CaseNodes(volume, lungs, lesions, tuple(activation_tasks(volume)))
