@@ -10,6 +10,7 @@ from typing import get_args
 import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
+from matplotlib.ticker import ScalarFormatter
 
 from ChestCTLib.learning.log import LOG_NAME, read_log
 from ChestCTLib.progress import CancelCheck, Progress, never_cancelled, no_progress, part
@@ -134,6 +135,9 @@ def ablation_figure(runs: Sequence[AblationRun]) -> Figure:
             label = f"{loss}, Shift3D {'on' if shift else 'off'}"
             axes.plot(epochs, together.mean(axis=0), "-" if shift else "--", color=f"C{number}", label=label)
             axes.fill_between(epochs, together.min(axis=0), together.max(axis=0), color=f"C{number}", alpha=0.08)
+    axes.set_yscale("log")  # early epochs jump; what counts is apart by hundredths at the end
+    axes.yaxis.set_major_formatter(ScalarFormatter())
+    axes.yaxis.set_minor_formatter(ScalarFormatter())
     axes.set_xlabel("Epoch")
     axes.set_ylabel("Validation loss (mean of the tasks)")
     axes.legend(frameon=False, fontsize=8)
