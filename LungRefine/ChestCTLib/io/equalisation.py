@@ -6,7 +6,7 @@ the curves of the four nearest tiles, weighed by its distance to their centres.
 
 The old greys are a fixed point: map the picture back by the curves that its own old greys give. Starting from the
 equalised picture and repeating this, the error shrinks in every round, because clipping ties every curve to a straight
-line. Windowed real slices come back with a mean error of one or two of 256 greys, up to one scale and offset.
+line. Windowed real slices come back with a mean error of one to three of 256 greys, up to one scale and offset.
 """
 
 from __future__ import annotations
