@@ -146,6 +146,11 @@ def test_a_saved_scene_comes_back_with_the_same_picture_and_numbers(host: Any, m
     masked.ui.shellCheckBox.click()
     host.settle()
     volume = masked._parameterNode.inputVolume
+    mark = find_owned(volume, intensity_plane.MARK_ROLE)
+    red = host.scene.GetSingletonNode("Red", "vtkMRMLSliceNode")
+    row = int(mark.GetAttribute("COVIDMTL.Row"))
+    red.SetSliceOffset(red.GetSliceOffset() + 2 * volume.GetSpacing()[2])
+    assert int(mark.GetAttribute("COVIDMTL.Row")) == row + 2  # the mark follows the axial view
     shown = [_text(label) for label in (masked.ui.barsLabel, masked.ui.missingLabel, masked.ui.mapLabel)]
     rows = tables.rows(masked.ui.resultTable.mrmlTableNode())
     report, nodes = kept_report(volume), nodes_of(host.scene)
@@ -291,14 +296,3 @@ def test_the_panel_tells_what_models_learned_from_and_what_device_was_found(host
     )
     assert "learned" in str(widget.ui.lesionMethodComboBox.property("toolTip")).lower()
     assert host.wait_for(lambda: "Found" in _text(widget.ui.deviceLabel), 120)
-
-
-def test_the_mark_on_the_intensity_map_follows_the_axial_view(host: Any, masked: Any) -> None:
-    masked._parameterNode.network = masked._parameterNode.intensityMap = False
-    _apply(host, masked)
-    volume = masked._parameterNode.inputVolume
-    mark = find_owned(volume, intensity_plane.MARK_ROLE)
-    red = host.scene.GetSingletonNode("Red", "vtkMRMLSliceNode")
-    row = int(mark.GetAttribute("COVIDMTL.Row"))
-    red.SetSliceOffset(red.GetSliceOffset() + 2 * volume.GetSpacing()[2])
-    assert int(mark.GetAttribute("COVIDMTL.Row")) == row + 2

@@ -271,23 +271,28 @@ class _Chart(QWidget):
         area = QRectF(left, top, self.width() - left - right, self.height() - top - bottom)
         x_low = min(float(x.min()) for _, x, _, _ in curves)
         x_high = max(float(x.max()) for _, x, _, _ in curves)
-        y_high = max(max(float(np.nanmax(y)) for _, _, y, _ in curves), 1e-9)
-        _draw_axes(painter, area, (x_low, x_high), y_high)
+        y_low = min(min(float(np.nanmin(y)) for _, _, y, _ in curves), 0.0)
+        y_high = max(max(float(np.nanmax(y)) for _, _, y, _ in curves), y_low + 1e-9)
+        _draw_axes(painter, area, (x_low, x_high), (y_low, y_high))
         _draw_titles(painter, area, self.node)
-        for _name, x, y, color in curves:
-            painter.setPen(QPen(color, 2))
+        for _name, x, y, (color, is_line) in curves:
             points = [
                 QPointF(
                     area.left() + area.width() * (float(a) - x_low) / max(x_high - x_low, 1e-9),
-                    area.bottom() - area.height() * float(b) / y_high,
+                    area.bottom() - area.height() * (float(b) - y_low) / (y_high - y_low),
                 )
                 for a, b in zip(x, y, strict=True)
+                if np.isfinite(b)
             ]
-            painter.drawPolyline(points)
+            if is_line:
+                painter.setPen(QPen(color, 2))
+                painter.drawPolyline(points)
+            for point in points if not is_line else ():
+                _draw_diamond(painter, point, color)
         if len(curves) > 1 and self.node.GetLegendVisibility():
-            _draw_legend(painter, area, [(name, color) for name, _, _, color in curves])
+            _draw_legend(painter, area, [(name, color) for name, _, _, (color, _) in curves])
 
-    def _curves(self) -> list[tuple[str, Any, Any, QColor]]:
+    def _curves(self) -> list[tuple[str, Any, Any, tuple[QColor, bool]]]:
         if self.node is None or self.node.GetScene() is None:
             return []
         found = []
