@@ -6,6 +6,7 @@ import importlib
 import os
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ import pytest
 from QtHost.lesion_panel import RUN_LIMIT_S, add_labels, edit, nodes_of, settled, shown, text
 from QtHost.window import Heartbeat
 
-from ChestCTJobs.job import FOLDER_PREFIX
+from ChestCTJobs.job import FOLDER_PREFIX, Job
+from ChestCTLib.errors import ChestCTError
 from ChestCTLib.labels import LESION_LABELS, LUNG_LABELS
 from ChestCTLib.phantom import Phantom, PhantomSettings, make_phantom
 from ChestCTMRML import lesion_plots, overlays, scene_file, segmentations, tables
@@ -302,3 +304,13 @@ def test_the_modules_own_self_test_passes(host: Any) -> None:
     test = module.LesionSegTest()
     test.runTest()
     assert host.scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode")
+
+
+def test_a_network_whose_weights_are_missing_is_told_with_a_remedy(host: Any, measured: Any) -> None:
+    before = nodes_of(host.scene)
+    job = measured.logic.makeJob(measured._parameterNode)
+    command = tuple("gone" if part == measured._parameterNode.method else part for part in job.work.commands[0])
+    gone = Job(replace(job.work, commands=(command,)))
+    with pytest.raises(ChestCTError, match="no model 'gone'") as told:
+        gone.run_to_end()
+    assert told.value.remedy and nodes_of(host.scene) == before and gone.pid is None
