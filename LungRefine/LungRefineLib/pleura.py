@@ -45,7 +45,9 @@ def covered_by_pleura(rays: Rays, shape: tuple[int, ...], spacing_mm: Triple) ->
     if known.sum() < 10:
         return out
     surface = fit_pleura(rays.last_mm, known, spacing_mm[0])
-    dents = _dents(np.where(known, surface - rays.last_mm, 0) * _upright(surface, spacing_mm[0]))
+    gap = surface - rays.last_mm
+    gap = np.where(known & (gap < DEEPEST_DENT_MM), gap, 0)  # as the ray sees it: a dome's tip is no deep dent
+    dents = _dents(gap * _upright(surface, spacing_mm[0]))
     reach = np.where(dents, surface, 0)
     for n, z in enumerate(rays.slices):
         if not dents[n].any():
