@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ChestCTLib.case_report import CaseReport, Section
-from ChestCTLib.errors import CancelledError, ChestCTError, InputError
+from ChestCTLib.errors import CancelledError, ChestCTError, InputError, MissingDependencyError
 from ChestCTLib.grid import canonical
 from ChestCTLib.manifest import make_manifest, volume_sha256
 from ChestCTLib.models import ModelCard, find_model
@@ -198,6 +198,9 @@ def _attempt(
         raise
     except ChestCTError as error:
         return Section(key, title, not_available=str(error))
+    except ModuleNotFoundError as error:
+        why = f"The Python package “{error.name}” is not installed. Install it and run the case again."
+        return Section(key, title, not_available=why)
     except MemoryError:
         return Section(key, title, not_available="The computer ran out of memory.")
     except Exception as error:
@@ -274,4 +277,7 @@ def _lesion_source(result: LesionResult, given: GivenMasks) -> str:
 def _device_name(settings: CaseSettings) -> str:
     from ChestCTLib.device import choose_device
 
-    return str(choose_device(settings.device))
+    try:
+        return str(choose_device(settings.device))
+    except MissingDependencyError:  # the case stands without networks
+        return "cpu, without PyTorch"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Literal
 
-from ChestCTLib.errors import InputError
+from ChestCTLib.errors import InputError, MissingDependencyError
 
 if TYPE_CHECKING:
     import torch
@@ -25,8 +25,12 @@ def choose_device(choice: DeviceChoice = "auto") -> torch.device:
 
     Raises:
         InputError: "cuda" was asked for and there is none, or the choice is unknown.
+        MissingDependencyError: PyTorch is not installed.
     """
-    import torch
+    try:
+        import torch
+    except ImportError as error:
+        raise MissingDependencyError("PyTorch (torch) is not installed.", "Install it: networks need it.") from error
 
     if choice not in ("auto", "cpu", "cuda"):
         raise InputError(f"Unknown device '{choice}'.", "Use auto, cpu or cuda.")
