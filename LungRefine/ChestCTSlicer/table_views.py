@@ -5,7 +5,8 @@ from __future__ import annotations
 import qt
 import slicer
 
-WIDEST_VALUE = 64  # pixels; words that are longer stand in the report
+WIDEST_VALUE = 64  # pixels in a narrow view; words that are longer stand in the report
+VALUE_SHARE = 0.28  # of a wide view
 FEW_COLUMNS = 4  # measure, value, unit, note
 
 
@@ -30,9 +31,10 @@ def fit_columns(table: slicer.qMRMLTableView) -> None:
         table.setColumnHidden(column, few and column == FEW_COLUMNS - 1 and _is_empty(table, column))
         header.setSectionResizeMode(column, qt.QHeaderView.Interactive)
     table.resizeColumnsToContents()
+    widest = max(WIDEST_VALUE, int(VALUE_SHARE * table.width))
     for column in range(1, count if few else 0):
         if not table.isColumnHidden(column):
-            header.resizeSection(column, min(header.sectionSize(column), WIDEST_VALUE))
+            header.resizeSection(column, min(header.sectionSize(column), widest))
     if few:
         header.setSectionResizeMode(0, qt.QHeaderView.Stretch)
 

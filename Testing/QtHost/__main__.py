@@ -36,6 +36,7 @@ def main() -> None:
         return
     widget.onApply()
     host.wait_for(lambda: not widget.runner.busy, RUN_LIMIT_S)
+    host.wait_for(lambda: not getattr(widget, "measuring", False), RUN_LIMIT_S)
     if choice.compare:
         widget.onCompare()
     host.screenshot(choice.screenshot)
