@@ -51,10 +51,26 @@ def _errors(host: Any) -> list[str]:
     return [text for kind, text in host.messages.shown if kind == "error"]
 
 
+HIDING = """
+import sys
+
+class Filter:
+    def __init__(self, finder):
+        self.finder = finder
+
+    def __getattr__(self, name):
+        return getattr(self.finder, name)
+
+    def find_spec(self, name, path=None, target=None):
+        return None if name.partition(".")[0] in HIDDEN else self.finder.find_spec(name, path, target)
+
+sys.meta_path[:] = [Filter(finder) for finder in sys.meta_path]
+"""
+
+
 def _hide_packages(folder: Path, monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     """Let child processes find none of these packages, as on a computer that has them not."""
-    lines = ["import sys", *(f"sys.modules[{name!r}] = None" for name in names)]
-    (folder / "sitecustomize.py").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (folder / "sitecustomize.py").write_text(f"HIDDEN = {names!r}\n{HIDING}", encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", str(folder))
 
 
@@ -220,19 +236,20 @@ def test_two_cases_in_one_scene_do_not_mix_and_are_compared(host: Any, phantom: 
 
 
 @pytest.mark.slow
-def test_without_torch_and_pyradiomics_the_case_stands_and_says_what_is_missing(
-    host: Any, masked: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("package", ["torch", "radiomics"])
+def test_without_a_package_the_case_stands_and_says_what_is_missing(
+    host: Any, masked: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str
 ) -> None:
-    _hide_packages(tmp_path, monkeypatch, "torch", "radiomics")
-    masked._parameterNode.lungFeatures = True
+    _hide_packages(tmp_path, monkeypatch, package)
+    parameters = masked._parameterNode
+    parameters.lungFeatures = True
+    parameters.network = parameters.intensityMap = package == "torch"
     _apply(host, masked)
-    assert _errors(host) == []
-    missing = _text(masked.ui.missingLabel)
-    assert "torch" in missing.lower() and "radiomics" in missing.lower()
-    assert kept_report(masked._parameterNode.inputVolume).measure("lesions.volume.total").value
-    assert (
-        masked.ui.reviewButton.isEnabled() and shown_activation(host.scene, masked._parameterNode.inputVolume) is None
-    )
+    assert _errors(host) == [] and package in _text(masked.ui.missingLabel).lower()
+    report = kept_report(parameters.inputVolume)
+    assert report is not None and report.measure("lesions.volume.total").value
+    assert "n/a" in _text(masked.ui.cohortLabel) and "n/a" in _text(masked.ui.prognosisLabel)
+    assert masked.ui.reviewButton.isEnabled() and shown_activation(host.scene, parameters.inputVolume) is None
 
 
 def test_cancel_is_over_within_a_second_and_leaves_the_scene_as_it_was(host: Any, panel: Any) -> None:
