@@ -177,12 +177,21 @@ class MeasureLogic:
 
     async def _poll(self) -> None:
         while self._service is not None and (self._steps is not None or self._service.busy):
-            if self._steps is None:
-                self._service.poll()
-            elif next(self._steps, self) is self:
-                self._steps = None
-                self._show_measured()
+            try:
+                self._step(self._service)
+            except Exception as error:  # a task's exception would be seen by nobody
+                logger.exception("Measures cannot be shown.")
+                self.close()
+                self._fail(Failure(f"{type(error).__name__}: {error}.", "Open the case again."))
             await asyncio.sleep(POLL_S)
+
+    def _step(self, service: MeasureService) -> None:
+        """Do one short step."""
+        if self._steps is None:
+            service.poll()
+        elif next(self._steps, self) is self:
+            self._steps = None
+            self._show_measured()
 
     def _take(self, measured: Measured) -> None:
         self.measured, self._order, self._sorting = measured, [], (0, False)
