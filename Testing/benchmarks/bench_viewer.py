@@ -1,6 +1,6 @@
 """The browser viewer on a case: time to the first picture, pictures a second while scrolling, memory.
 
-Usage: python Testing/benchmarks/bench_viewer.py CASE_DIR|SCAN [--repeat]
+Usage: python Testing/benchmarks/bench_viewer.py CASE_DIR|SCAN
 
 Starts `covidmtl view` and a headless Chromium, scrolls the axial view with the mouse wheel as a hand would, and counts
 the pictures that reach the page. Prints the processor time beside the wall clock and how busy the machine was, because
@@ -27,7 +27,6 @@ SIZE = {"width": 1280, "height": 800}
 SCROLL_S = 8.0
 WHEEL_STEP_S = 0.03  # between two notches; faster than a hand turns a wheel
 LIMIT_MS = 300_000
-AXIAL = "img[alt]"
 COUNT = """() => {
   window.frames_seen = 0;
   const views = [...document.querySelectorAll('img')].filter((one) => one.clientWidth > 200);
@@ -47,7 +46,10 @@ HAS_PICTURE = """() => {
     pen.drawImage(view, 0, 0, 64, 64);
     const pixels = pen.getImageData(0, 0, 64, 64).data;
     let low = 255, high = 0;
-    for (let at = 0; at < pixels.length; at += 4) { low = Math.min(low, pixels[at]); high = Math.max(high, pixels[at]); }
+    for (let at = 0; at < pixels.length; at += 4) {
+      low = Math.min(low, pixels[at]);
+      high = Math.max(high, pixels[at]);
+    }
     return high - low > 60;
   });
 }"""
