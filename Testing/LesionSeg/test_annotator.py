@@ -43,7 +43,7 @@ def test_painting_is_limited_to_the_lungs_and_a_range_and_set_free_again(
     )
     assert np.array_equal(labels_from_segmentation(lesions, parameters.inputVolume, LESION_LABELS), phantom.lesions)
     measured.ui.paintInRangeCheckBox.click()
-    measured.ui.paintFromSpinBox.setValue(-800)
+    measured.ui.paintFromSpinBox.setProperty("value", -800.0)
     assert editor.GetSourceVolumeIntensityMask() and editor.GetSourceVolumeIntensityMaskRange() == (-800.0, 150.0)
     measured.ui.paintInLungsCheckBox.click()
     measured.ui.paintInRangeCheckBox.click()
