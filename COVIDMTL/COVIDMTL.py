@@ -28,6 +28,7 @@ from ChestCTSlicer.follow_up_work import CHANGE_ROLE, FollowUpWork, follow_up_wo
 from ChestCTSlicer.model_choice import HU_BANDS, lesion_methods
 from ChestCTSlicer.report_panel import ReportPanel
 from ChestCTSlicer.runner import TICK_MS
+from ChestCTSlicer.table_views import fit_columns, fit_shown_tables
 from ChestCTSlicer.work_logic import WorkLogic
 from ChestCTSlicer.work_widget import WorkWidget
 
@@ -178,7 +179,8 @@ class COVIDMTLWidget(WorkWidget):
         volume = self._parameterNode.inputVolume
         role = self._parameterNode.table.value
         self.ui.resultTable.setMRMLTableNode(find_owned(volume, role) if volume is not None else None)
-        self.ui.resultTable.resizeColumnsToContents()
+        fit_columns(self.ui.resultTable)
+        fit_shown_tables()
 
     def onMethodChosen(self, index):
         """Another lesion method."""

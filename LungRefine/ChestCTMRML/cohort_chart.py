@@ -54,7 +54,7 @@ def _chart(table: Table, outside: bool) -> Chart:
     curves.append(Curve("this scan", [row[0] for row in scaled], SCAN_COLOR, points=True))
     title = "This scan among the cohort" + (": outside, not to be relied on" if outside else "")
     numbers = [float(number) for number in range(1, len(scaled) + 1)]
-    return Chart(title, "Feature, as numbered in the table", "0: 5th, 1: 95th percentile", numbers, curves)
+    return Chart(title, "Number of the feature", "0: 5th, 1: 95th percentile", numbers, curves)
 
 
 def _scaled(value: Any, low: float, width: float) -> float | None:

@@ -43,7 +43,9 @@ def set_report(scene: Any, volume_node: Any, report: CaseReport, without_tables_
             continue
         if section.measures:
             role = f"Report.{section.key}.Measures"
-            node = owned_node(scene, volume_node, role, "vtkMRMLTableNode", f"{section.title}: measures")
+            node = owned_node(
+                scene, volume_node, role, "vtkMRMLTableNode", f"{section.title.partition(':')[0]}: measures"
+            )
             set_measures(node, section.measures)
             nodes.append(node)
         for table in section.tables:

@@ -65,10 +65,7 @@ def bars(answer: Answer, others: list[Answer]) -> str:
         lines.append(f'<tr><td colspan="3"><b>{escape(title)}</b> <i>({notice})</i></td></tr>')
         for index, measure in enumerate(measures):
             lines.append(_row(measure, _range(alike, task, index)))
-    key = _(
-        "blue: probability; orange: its interval where one is known, else from the lowest to the highest of the "
-        "models that learned from the same kind of data"
-    )
+    key = _("orange: interval, or range of the models of the same evidence")
     return f'<table cellspacing="2">{"".join(lines)}</table><p><i>{key}</i></p>'
 
 
@@ -124,7 +121,8 @@ def cohort(report: CaseReport) -> str:
         return escape(_("n/a: the lung features were left out of this run."))
     if section.not_available:
         return f"{NOT_AVAILABLE_TEXT}: {escape(section.not_available)}"
-    return escape(section.notes[0]) if section.notes else ""
+    notes = [note for note in section.notes[:1] if note not in report.warnings]  # what is a warning stands above
+    return escape(notes[0]) if notes else ""
 
 
 def prognosis(report: CaseReport) -> str:
