@@ -12,14 +12,14 @@ BAO = (
     "Bao G. et al. COVID-MTL: Multitask learning with Shift3D and random-weighted loss. Pattern Recognition 124 (2022) "
     "108499"
 )
-LI = (
-    "Li X. et al. DeepSC-COVID: 3D lesion segmentation joint with classification for explainable COVID-19 diagnosis "
-    "(2021)"
+WANG = (
+    "Wang X. et al. Joint learning of 3D lesion segmentation and classification for explainable COVID-19 diagnosis "
+    "(DeepSC-COVID). IEEE Transactions on Medical Imaging 40 (2021)"
 )
 AGGREGATED = "Aggregated chest CT for COVID-19 diagnosis and prognosis. medRxiv 2020.10.15.20213462"
 STEPS = (
     ("lungs", "Lungs and airway", "Threshold at -420 HU and seeded refinement, left and right told apart", BAO),
-    ("lesions", "Lesion measures", "Lesion volume ratio, peripheral lesion ratio, single lesions", LI),
+    ("lesions", "Lesion measures", "Lesion volume ratio, peripheral lesion ratio, single lesions", WANG),
     ("extent", "Anatomic extent", "Lesion over lung volume, by kind of lesion", AGGREGATED),
     ("features", "Lung features", "375 radiomics features (pyradiomics), stacked models, cohort context", BAO),
     ("network", "Multitask network", "3-D network over the volume; class activation maps", BAO),
