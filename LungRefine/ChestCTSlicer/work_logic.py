@@ -11,6 +11,7 @@ from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 
 from ChestCTJobs.job import Job
 from ChestCTMRML import displays, layouts
+from ChestCTSlicer.table_views import fit_shown_tables
 
 
 class WorkLogic(ScriptedLoadableModuleLogic):
@@ -83,3 +84,4 @@ class WorkLogic(ScriptedLoadableModuleLogic):
         """Cut all views through a place of the volume, unless the volume is gone by now."""
         if volume.GetScene() is not None:
             displays.set_views(slicer.mrmlScene, volume, center)
+            fit_shown_tables()

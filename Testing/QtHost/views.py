@@ -227,7 +227,6 @@ class TableWidget(QWidget):
     def _follow(self) -> None:
         node = self._node.GetTableNode()
         self.table.setMRMLTableNode(node)
-        self.table.resizeColumnsToContents()
         self._title.setText(node.GetName() if node is not None else "")
 
 
