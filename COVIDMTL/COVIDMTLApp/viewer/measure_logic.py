@@ -208,7 +208,7 @@ class MeasureLogic:
         with self._context.state as state:
             state.finding = self.measured.finding + (", corrected by hand" if self.measured.corrected else "")
             state.measuring, state.corrected = self._settling is not None, self.measured.corrected
-            self._show_ratio(self.measured.ratio_percent(self.thickness_mm))
+            self._move_thickness(self.measured)  # the slider may have moved meanwhile
             self._show_table()
             self._row = None
             self._follow_slice()
@@ -219,13 +219,16 @@ class MeasureLogic:
 
     def _on_thickness(self, **_: Any) -> None:
         """Move shell, ratio and mark; measure again once the slider rests."""
-        if self.measured is None or self._steps is not None:
+        if self.measured is None:
             return
-        nodes = self._context.nodes
-        ratio = lesion_results.move_thickness(self._context.scene, nodes.volume, self.measured, self.thickness_mm)
-        self._show_ratio(ratio)
-        self._show_plot()
+        if self._steps is None:  # else a result is on its way into the scene, and takes the thickness along
+            self._move_thickness(self.measured)
+            self._show_plot()
         self._on_edit()
+
+    def _move_thickness(self, measured: Measured) -> None:
+        volume = self._context.nodes.volume
+        self._show_ratio(lesion_results.move_thickness(self._context.scene, volume, measured, self.thickness_mm))
 
     def _on_table(self, **_: Any) -> None:
         self._show_table()
