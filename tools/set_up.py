@@ -58,7 +58,7 @@ TEST_PACKAGES = {
     "libxcb-render-util0": "Qt",
     "libxcb-shape0": "Qt",
     "libxcb-xinerama0": "Qt",
-    "chromium": "looking at the report in a browser",
+    "chromium": "looking at the report and the viewer in a browser",
 }
 
 

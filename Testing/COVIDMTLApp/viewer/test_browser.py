@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, FloatRect, Page, expect
 
 from ChestCTLib.case_report import RESEARCH_NOTICE
 
@@ -28,6 +28,7 @@ SIZE = {"width": 1280, "height": 800}
 RUN_MS = 480_000
 WAIT_MS = 90_000  # machines of continuous integration are shared
 AXIAL, THREE_D = 0, 1  # places of the views in the page
+EDGE = 40  # pixels of a view that are left out, where letters and slider stand
 CHANGED = 12  # grey values: far above what JPEG does to a still picture
 Pixels = npt.NDArray[np.int16]
 
@@ -68,13 +69,23 @@ def wait_until(true: Callable[[], bool], what: str, page: Page) -> None:
         page.wait_for_timeout(100)
 
 
+def view_boxes(page: Page) -> list[FloatRect]:
+    """Where the four views are, row by row."""
+    boxes = [box for box in (one.bounding_box() for one in page.locator("img").all()) if box and box["width"] > 150]
+    return sorted(boxes, key=lambda box: (round(box["y"]), round(box["x"])))
+
+
 def picture(page: Page, place: int) -> Pixels:
     """The pixels of a view as the user sees them, without what is drawn over its edges."""
-    boxes = [box for box in (one.bounding_box() for one in page.locator("img").all()) if box and box["width"] > 150]
-    boxes.sort(key=lambda box: (round(box["y"]), round(box["x"])))
-    box = boxes[place]
-    clip = {"x": box["x"] + 40, "y": box["y"] + 40, "width": box["width"] - 80, "height": box["height"] - 90}
-    with Image.open(io.BytesIO(page.screenshot(clip=clip))) as image:  # type: ignore[arg-type]
+    wait_until(lambda: len(view_boxes(page)) == 4, "there are no four views", page)
+    box = view_boxes(page)[place]
+    clip: FloatRect = {
+        "x": box["x"] + EDGE,
+        "y": box["y"] + EDGE,
+        "width": box["width"] - 2 * EDGE,
+        "height": box["height"] - 2 * EDGE - 10,
+    }
+    with Image.open(io.BytesIO(page.screenshot(clip=clip))) as image:
         return np.asarray(image.convert("RGB"), dtype=np.int16)
 
 
@@ -113,9 +124,7 @@ def test_the_scan_of_the_command_line_shows_in_all_four_views(tab: Page) -> None
 
 def test_wheel_and_arrow_keys_turn_slices_and_a_drag_sets_the_window(tab: Page) -> None:
     first = picture(tab, AXIAL)
-    box = sorted(
-        (b for b in (i.bounding_box() for i in tab.locator("img").all()) if b), key=lambda b: (b["y"], b["x"])
-    )[0]
+    box = view_boxes(tab)[AXIAL]
     middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     tab.mouse.move(*middle)
     tab.mouse.wheel(0, 120)
@@ -260,10 +269,8 @@ def _lesion_in_view(page: Page) -> tuple[float, float]:
     assert yellow.any(), "no lesion in the axial view"
     rows, columns = np.nonzero(yellow)
     middle = int(np.argmin((rows - np.median(rows)) ** 2 + (columns - np.median(columns)) ** 2))
-    box = sorted(
-        (b for b in (i.bounding_box() for i in page.locator("img").all()) if b), key=lambda b: (b["y"], b["x"])
-    )[0]
-    return box["x"] + 40 + float(columns[middle]), box["y"] + 40 + float(rows[middle])
+    box = view_boxes(page)[AXIAL]
+    return box["x"] + EDGE + float(columns[middle]), box["y"] + EDGE + float(rows[middle])
 
 
 def test_report_and_scene_hold_the_correction(tab: Page, tmp_path: Path) -> None:
