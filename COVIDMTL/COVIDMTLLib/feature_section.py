@@ -19,6 +19,7 @@ KEY = "features"
 PERCENT = 100.0
 OUTSIDE_TITLE = ": outside the cohort, not to be relied on"
 MOST_EXTREME = 15  # features listed: those farthest from the cohort's middle
+FEATURE_DIGITS = 4  # that count: features reach from millionths to thousands of millions
 
 
 def used_cards(found: FeatureAssessment) -> tuple[ModelCard, ...]:
@@ -105,7 +106,7 @@ def _prognosis(found: FeatureAssessment, outside: str) -> Iterable[Measure]:
 def _table(found: FeatureAssessment) -> Table:
     columns = (
         Column("feature", "Feature"),
-        Column("value", "This scan", "", 4),
+        Column("value", "This scan", significant=FEATURE_DIGITS),
         Column("percentile", "Percentile, all patients", "%", 0),
         *(Column(slug(group), f"among {group}", "%", 0) for group in SEVERITY.classes),
     )
@@ -123,10 +124,10 @@ def _profile(features: FeatureTable) -> Table:
     """The picture's features in numbers, from which any program can draw it."""
     columns = (
         Column("feature", "Feature"),
-        Column("value", "This scan", "", 4),
-        Column("low", "5th percentile", "", 4),
-        Column("high", "95th percentile", "", 4),
-        *(Column(slug(group), f"Median among {group}", "", 4) for group in SEVERITY.classes),
+        Column("value", "This scan", significant=FEATURE_DIGITS),
+        Column("low", "5th percentile", significant=FEATURE_DIGITS),
+        Column("high", "95th percentile", significant=FEATURE_DIGITS),
+        *(Column(slug(group), f"Median among {group}", significant=FEATURE_DIGITS) for group in SEVERITY.classes),
     )
     values, context = features.as_dict(), shipped_context()
     rows = []

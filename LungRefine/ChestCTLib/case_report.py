@@ -85,17 +85,36 @@ class Measure:
 
 @dataclass(frozen=True)
 class Column:
-    """A table's column: key, heading, unit and digits after the point."""
+    """A table's column: key, heading, unit and digits.
+
+    Attributes:
+        decimals: Digits after the point.
+        significant: Where it is above zero, so many digits that count, in place of ``decimals``: for columns whose rows
+            have values of unlike size.
+    """
 
     key: str
     label: str
     unit: str = ""
     decimals: int = 1
+    significant: int = 0
 
     @property
     def heading(self) -> str:
         """Label with unit."""
         return f"{self.label} [{self.unit}]" if self.unit else self.label
+
+    def rounded(self, value: Value) -> Value:
+        """A value with this column's digits."""
+        if not self.significant or value is None or isinstance(value, str | bool) or not math.isfinite(value):
+            return rounded(value, self.decimals)
+        return float(f"{value:.{self.significant}g}")
+
+    def shown(self, value: Value) -> str:
+        """A value of this column as text."""
+        if not self.significant or value is None or isinstance(value, str):
+            return shown(value, self.decimals)
+        return f"{value:.{self.significant}g}"
 
 
 @dataclass(frozen=True)
@@ -109,7 +128,7 @@ class Table:
     empty_text: str = "None."
 
     def __post_init__(self) -> None:
-        rows = tuple(tuple(rounded(v, c.decimals) for v, c in zip(row, self.columns, strict=True)) for row in self.rows)
+        rows = tuple(tuple(c.rounded(v) for v, c in zip(row, self.columns, strict=True)) for row in self.rows)
         object.__setattr__(self, "rows", rows)
         object.__setattr__(self, "columns", tuple(self.columns))
 
@@ -120,7 +139,7 @@ class Table:
 
     def shown_rows(self) -> list[list[str]]:
         """Rows as text, the way every view shows them."""
-        return [[shown(v, c.decimals) for v, c in zip(row, self.columns, strict=True)] for row in self.rows]
+        return [[c.shown(v) for v, c in zip(row, self.columns, strict=True)] for row in self.rows]
 
 
 @dataclass(frozen=True)

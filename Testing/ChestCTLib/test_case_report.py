@@ -141,3 +141,10 @@ def test_a_table_shows_its_units_and_what_is_missing() -> None:
 def test_asking_for_an_unknown_measure_names_it() -> None:
     with pytest.raises(InputError, match=r"no\.such"):
         example().measure("no.such")
+
+
+def test_a_column_of_unlike_values_keeps_the_digits_that_count():
+    column = Column("value", "This scan", significant=3)
+    table = Table("t", "Features", (column,), ((201_428_960_662.0,), (0.00001234567,), (None,), (float("nan"),)))
+    assert table.rows == ((201_000_000_000.0,), (0.0000123,), (None,), (None,))
+    assert [row[0] for row in table.shown_rows()] == ["2.01e+11", "1.23e-05", "n/a", "n/a"]
