@@ -145,6 +145,7 @@ def test_given_masks_are_measured_as_they_are_and_edits_make_the_report_out_of_d
     assert is_stale(volume) and "press Apply" in _text(masked.ui.warningLabel)
     edited = segmentations.labels_from_segmentation(masked._parameterNode.lesions, volume, LESION_LABELS)
     _apply(host, masked)
+    assert _errors(host) == []
     corrected = kept_report(volume)
     assert corrected is not None and "corrected by hand" in corrected.section("lesions").notes[0]
     truth = measure_lesions(phantom.volume, phantom.lungs, edited, MeasureSettings())
