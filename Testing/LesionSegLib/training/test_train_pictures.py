@@ -74,7 +74,8 @@ def test_sets_with_masks_and_sets_with_classes_are_read_side_by_side(tmp_path: P
     assert (len(train), int(train.has_mask.sum()), train.classes.tolist()[:2]) == (6, 4, [0, 1])
     assert len(read_pictures((classified, masked), "val", 16)) == 2
     test = read_pictures((classified, masked), "test", 16)
-    assert test.has_class.tolist() == [True, True] and test.masks[1].all()
+    assert test.has_class.tolist() == [True, False], "a set of one class alone teaches its look, not a diagnosis"
+    assert test.masks[1].all()
 
 
 @pytest.mark.parametrize("missing", ["train", "test"])
@@ -87,3 +88,12 @@ def test_a_split_without_pictures_is_refused(tmp_path: Path, missing: str) -> No
     (tmp_path / "labels.csv").write_text(f"file,covid,group,split\n0.png,1,a,{other}")
     with pytest.raises(InputError, match=missing):
         read_pictures((tmp_path,), missing, 16)
+
+
+def test_volumes_without_a_split_can_be_thinned(tmp_path: Path) -> None:
+    for part in ("ct", "lungs", "covid"):
+        (tmp_path / part).mkdir()
+        for number in range(7):
+            Image.fromarray(np.full((20, 20), 255, np.uint8)).save(tmp_path / part / f"{number}.png")
+    assert len(read_pictures((tmp_path,), "train", 16)) == 7
+    assert len(read_pictures((tmp_path,), "train", 16, volume_step=3)) == 3
