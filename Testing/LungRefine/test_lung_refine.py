@@ -13,11 +13,11 @@ import pytest
 import slicer
 from vtk.util import numpy_support
 
+from ChestCTJobs.job import FOLDER_PREFIX
 from ChestCTLib.labels import AIRWAY, LUNG_LABELS
 from ChestCTLib.phantom import Phantom
 from ChestCTMRML import displays, layouts, scene_file, segmentations, tables
 from ChestCTMRML.volumes import add_volume, set_volume
-from ChestCTJobs.job import FOLDER_PREFIX
 
 RUN_LIMIT_S = 180
 CANCEL_LIMIT_S = 1.0

@@ -68,7 +68,8 @@ sys.path.insert(0, {str(REPOSITORY / "Testing")!r})
 from QtHost.window import Host
 host = Host()
 for name in list(sys.modules):
-    if name.partition(".")[0] in {NOT_IN_SLICER!r} or name.startswith(("ChestCT", "LungRefine", "LesionSeg", "COVIDMTL")):
+    ours = name.startswith(("ChestCT", "LungRefine", "LesionSeg", "COVIDMTL"))
+    if ours or name.partition(".")[0] in {NOT_IN_SLICER!r}:
         del sys.modules[name]
 for name in {NOT_IN_SLICER!r}:
     sys.modules[name] = None  # importing it fails

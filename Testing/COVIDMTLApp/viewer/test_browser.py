@@ -26,7 +26,7 @@ pytestmark = pytest.mark.slow
 
 SIZE = {"width": 1280, "height": 800}
 RUN_MS = 480_000
-WAIT_MS = 90_000  # machines of continuous integration are shared
+WAIT_MS = 180_000  # machines of continuous integration are shared
 AXIAL, THREE_D = 0, 1  # places of the views in the page
 EDGE = 40  # pixels of a view that are left out, where letters and slider stand
 CHANGED = 12  # grey values: far above what JPEG does to a still picture
