@@ -18,7 +18,6 @@ PICTURES = Path(__file__).resolve().parents[1] / "docs" / "pictures"
 SHOWN = (
     "overview-planes",
     "overview-mosaic",
-    "overview-projection",
     "lungs-recovered",
     "lesions-periphery",
     "network-cam-ct",
