@@ -67,7 +67,7 @@ VOLUME_STEPS = {"cpu": 16, "accelerator": 4}  # of covid19_ct_seg every so many 
 # DeepSC-COVID on phantoms: an eighth of the width on a coarse grid; the paper's patch on an accelerator.
 DEEPSC_RECIPES = {
     "cpu": DeepSCTrainingSettings(
-        network=DeepSCSettings(width=0.125), patch=(16, 64, 96), slices=32, first_epochs=15, second_epochs=15
+        network=DeepSCSettings(width=0.125), patch=(16, 64, 96), slices=32, first_epochs=18, second_epochs=18
     ),
     "accelerator": DeepSCTrainingSettings(),
 }
