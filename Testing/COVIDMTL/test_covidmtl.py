@@ -174,7 +174,7 @@ def test_a_saved_scene_comes_back_with_the_same_picture_and_numbers(host: Any, m
     path = tmp_path / "case.mrb"
     scene_file.write_scene(host.scene, path)
     host.clear_scene()
-    assert _text(masked.ui.barsLabel).strip() == "" and not masked.ui.exportButton.isEnabled()
+    assert _text(masked.ui.barsLabel).strip() == "" and not masked.ui.exportButton.property("enabled")
     scene_file.read_scene(host.scene, path)
     host.settle()
     volume = masked._parameterNode.inputVolume
@@ -201,7 +201,7 @@ def test_two_cases_in_one_scene_do_not_mix_and_are_compared(host: Any, phantom: 
     parameters.inputVolume = second
     host.settle()
     assert parameters.lungs is None and parameters.lesions is None and "n/a" not in _text(masked.ui.barsLabel)
-    assert not lungs.GetDisplayNode().GetVisibility() and not masked.ui.exportButton.isEnabled()
+    assert not lungs.GetDisplayNode().GetVisibility() and not masked.ui.exportButton.property("enabled")
     parameters.lungs = lungs  # of the other scan
     masked.ui.applyButton.click()
     assert "belongs to" in _errors(host)[-1] and not masked.runner.busy
@@ -250,7 +250,7 @@ def test_without_a_package_the_case_stands_and_says_what_is_missing(
     report = kept_report(parameters.inputVolume)
     assert report is not None and report.measure("lesions.volume.total").value
     assert "n/a" in _text(masked.ui.cohortLabel) and "n/a" in _text(masked.ui.prognosisLabel)
-    assert masked.ui.reviewButton.isEnabled() and shown_activation(host.scene, parameters.inputVolume) is None
+    assert masked.ui.reviewButton.property("enabled") and shown_activation(host.scene, parameters.inputVolume) is None
 
 
 def test_cancel_is_over_within_a_second_and_leaves_the_scene_as_it_was(host: Any, panel: Any) -> None:
@@ -291,8 +291,8 @@ def test_without_a_volume_apply_is_off_and_a_label_map_is_refused(host: Any) -> 
     import slicer
 
     widget = host.open_module("COVIDMTL")
-    assert not widget.ui.applyButton.isEnabled() and "volume" in str(widget.ui.applyButton.property("toolTip"))
-    assert not widget.ui.reviewButton.isEnabled() and not widget.ui.exportButton.isEnabled()
+    assert not widget.ui.applyButton.property("enabled") and "volume" in str(widget.ui.applyButton.property("toolTip"))
+    assert not widget.ui.reviewButton.property("enabled") and not widget.ui.exportButton.property("enabled")
     empty = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "empty")
     widget._parameterNode.inputVolume = empty
     widget.ui.applyButton.click()

@@ -25,7 +25,8 @@ from playwright.sync_api import Page, sync_playwright
 CHROMIUM = "/usr/bin/chromium"
 SIZE = {"width": 1280, "height": 800}
 SCROLL_S = 8.0
-WHEEL_STEP_S = 0.03  # between two notches; faster than a hand turns a wheel
+WHEEL_STEP_MS = 30  # between two notches; faster than a hand turns a wheel
+TURN_AFTER = 60  # notches one way, then back
 LIMIT_MS = 300_000
 COUNT = """() => {
   window.frames_seen = 0;
@@ -35,6 +36,15 @@ COUNT = """() => {
   axial.addEventListener('load', () => { window.frames_seen += 1; });
   const box = axial.getBoundingClientRect();
   return [box.left + box.width / 2, box.top + box.height / 2];
+}"""
+SCROLL = """([x, y, step, turn]) => {
+  const view = document.elementFromPoint(x, y);
+  window.notches = 0;
+  window.wheel = setInterval(() => {
+    const deltaY = Math.floor(window.notches / turn) % 2 ? -120 : 120;
+    window.notches += 1;
+    view.dispatchEvent(new WheelEvent('wheel', { deltaY, clientX: x, clientY: y, bubbles: true, cancelable: true }));
+  }, step);
 }"""
 HAS_PICTURE = """() => {
   const views = [...document.querySelectorAll('img')].filter((one) => one.clientWidth > 200 && one.naturalWidth > 50);
@@ -95,13 +105,9 @@ def _scroll(page: Page, pid: int) -> None:
     page.mouse.move(x, y)
     cpu = sum(_cpu_s(process) for process in _processes(pid))
     begun = time.perf_counter()
-    down = True
-    turns = 0
-    while time.perf_counter() - begun < SCROLL_S:
-        page.mouse.wheel(0, 120 if down else -120)
-        page.wait_for_timeout(1000 * WHEEL_STEP_S)
-        turns += 1
-        down = down if turns % 60 else not down
+    page.evaluate(SCROLL, [x, y, WHEEL_STEP_MS, TURN_AFTER])  # in the page: an automated mouse waits for each frame
+    page.wait_for_timeout(1000 * SCROLL_S)
+    turns = page.evaluate("clearInterval(window.wheel), window.notches")
     wall = time.perf_counter() - begun
     frames = page.evaluate("window.frames_seen")
     cpu = sum(_cpu_s(process) for process in _processes(pid)) - cpu

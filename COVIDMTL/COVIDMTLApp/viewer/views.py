@@ -17,7 +17,7 @@ from COVIDMTLApp.viewer.context import SessionContext
 from COVIDMTLApp.viewer.view_frames import slice_frame, space_frame
 
 FRAMES_PER_S = 30.0
-FRAMES_ASIDE_PER_S = 8.0  # of views the mouse is not in: Slicer redraws all planes when one of them moves
+FRAMES_ASIDE_PER_S = 3.0  # of views the mouse is not in: Slicer redraws all planes when one of them moves
 QUALITY_MOVING = 70  # JPEG quality while something moves; the still picture follows with the encoder's best
 FIT_DELAY_S = 0.25  # after the last change of a view's size
 FOUR_UP, PLANES, THREE_D = "Four views", "Axial large", "3D large"
