@@ -28,6 +28,7 @@ SIZE = {"width": 1280, "height": 800}
 RUN_MS = 480_000
 WAIT_MS = 180_000  # machines of continuous integration are shared
 AXIAL, THREE_D = 0, 1  # places of the views in the page
+SETTLED_MS = 1500  # a view that changed nothing for so long is at rest
 EDGE = 40  # pixels of a view that are left out, where letters and slider stand
 CHANGED = 12  # grey values: far above what JPEG does to a still picture
 Pixels = npt.NDArray[np.int16]
@@ -96,6 +97,19 @@ def share_changed(before: Pixels, after: Pixels) -> float:
 def wait_for_change(page: Page, place: int, before: Pixels, share: float) -> Pixels:
     wait_until(lambda: share_changed(before, picture(page, place)) > share, "the view does not change", page)
     return picture(page, place)
+
+
+def settled_picture(page: Page, place: int) -> Pixels:
+    """The pixels of a view once it no longer changes: pictures asked for earlier may still arrive on a busy machine."""
+    pictures = [picture(page, place)]
+
+    def still() -> bool:
+        page.wait_for_timeout(SETTLED_MS)
+        pictures.append(picture(page, place))
+        return share_changed(pictures[-2], pictures[-1]) == 0
+
+    wait_until(still, "the view does not come to rest", page)
+    return pictures[-1]
 
 
 def go_to_panel(page: Page, name: str) -> None:
@@ -242,8 +256,8 @@ def test_erasing_a_lesion_changes_the_numbers_and_undo_brings_them_back(tab: Pag
     volume = measured(tab, "Lesion volume, both lungs")
     go_to_panel(tab, "correct")
     tab.click(".tool-erase")
-    where = _lesion_in_view(tab)
-    before = picture(tab, AXIAL)
+    before = settled_picture(tab, AXIAL)
+    where = _lesion_in_view(tab, before)
     tab.mouse.move(*where)
     wait_for_change(tab, AXIAL, before, 0.0001)  # the brush is there
     tab.mouse.down()
@@ -262,9 +276,8 @@ def test_erasing_a_lesion_changes_the_numbers_and_undo_brings_them_back(tab: Pag
     tab.click(".tool-none")
 
 
-def _lesion_in_view(page: Page) -> tuple[float, float]:
-    """A place in the page where the axial view shows ground glass, which is yellow."""
-    pixels = picture(page, AXIAL)
+def _lesion_in_view(page: Page, pixels: Pixels) -> tuple[float, float]:
+    """A place in the page where these pixels of the axial view show ground glass, which is yellow."""
     yellow = (pixels[..., 0] - pixels[..., 2] > 60) & (pixels[..., 1] - pixels[..., 2] > 30)
     assert yellow.any(), "no lesion in the axial view"
     rows, columns = np.nonzero(yellow)
