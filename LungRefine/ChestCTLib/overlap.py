@@ -8,6 +8,7 @@ specificity. When exactly one is empty, Dice, Jaccard and NSD are 0, distances a
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -85,7 +86,9 @@ def _surface(found: BoolArray, truth: BoolArray, spacing_mm: list[float]) -> dic
     box = tuple(slice(max(int(used[0]) - 1, 0), int(used[-1]) + 2) for used in _extent(found | truth))
     # A frame of background, so that a mask at the image's edge has a surface there too.
     pair = [torch.from_numpy(np.pad(part[box], 1)) for part in (found, truth)]
-    _, distances, _ = get_edge_surface_distance(pair[0], pair[1], spacing=spacing_mm, symmetric=True)
+    with warnings.catch_warnings():  # MONAI 1.6 warns of an argument that it passes to itself
+        warnings.filterwarnings("ignore", message=".*always_return_as_numpy", category=FutureWarning)
+        _, distances, _ = get_edge_surface_distance(pair[0], pair[1], spacing=spacing_mm, symmetric=True)
     there, back = (np.asarray(side, dtype=np.float64) for side in distances)
     both = np.concatenate([there, back])
     return {
