@@ -50,17 +50,17 @@ def methods_section(parts: Collection[str], models: Sequence[ModelCard]) -> Sect
                     Column("learned_from", "Learned from"),
                     Column("figure", "Measured"),
                     Column("limits", "Limits"),
+                    Column("after", "After"),
                 ),
-                tuple((_name(c), c.evidence, c.learned_from, _figure(c.figures), c.limits) for c in once),
+                tuple(
+                    (c.title, c.evidence, c.learned_from, _figure(c.figures), c.limits, c.citation or None)
+                    for c in once
+                ),
                 "No model was used.",
             ),
         ),
         notes=("Versions, settings, seed and the hash of the input stand at the end of the report.",),
     )
-
-
-def _name(card: ModelCard) -> str:
-    return f"{card.title}. After: {card.citation.rstrip('.')}." if card.citation else card.title
 
 
 def _figure(figures: Sequence[Figure]) -> str:

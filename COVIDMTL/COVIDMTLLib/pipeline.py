@@ -30,7 +30,7 @@ from COVIDMTLLib.overview_section import overview_section
 from LesionSegLib.lesion_section import lesion_section
 from LesionSegLib.measures import measure_lesions
 from LesionSegLib.segment import LesionResult, segment_lesions
-from LesionSegLib.settings import LesionSettings
+from LesionSegLib.settings import HU_BANDS, LesionSettings
 from LungRefineLib.lung_section import lung_section
 from LungRefineLib.segmentation import given_lungs, segment_lungs
 from LungRefineLib.settings import LungSettings
@@ -158,7 +158,8 @@ def run_case(
     used: dict[str, Any] = {
         "case": settings,
         "lungs": lung_settings if given.lungs is None else GIVEN,
-        "lesions": lesion_settings if given.lesions is None else GIVEN,
+        # the method that was used: the default network falls back to HU bands where its weights are missing
+        "lesions": replace(lesion_settings, method=lesion_result.method) if given.lesions is None else GIVEN,
     }
     report = CaseReport(
         case_id=f"case-{volume_sha256(volume)[:8]}",
@@ -268,9 +269,9 @@ def _extent_section(lungs: Mask, lesions: Mask) -> Section:
 def _lesion_source(result: LesionResult, given: GivenMasks) -> str:
     if result.method == GIVEN:
         return given.lesion_source
-    if result.model_card_id is None:
+    if result.method == HU_BANDS:
         return "HU bands (no learned weights)"
-    card = find_model(result.model_card_id)
+    card = find_model(result.method)
     return f"{card.title} (learned from: {card.evidence})"
 
 

@@ -16,6 +16,7 @@ from ChestCTLib.errors import InputError
 
 SCHEMA_VERSION = 1  # of the JSON view; raised when a reader of the old form would misread the new one
 NOT_AVAILABLE_TEXT = "n/a"
+PROSE_SIGNS = 240  # a table's cell of more signs is a paragraph, which no column is wide enough for
 DEFAULT_TITLE = "Chest CT case report"
 RESEARCH_NOTICE = (
     "Research software, not a medical device. Probabilities and measures are not a diagnosis and must not guide care."
@@ -136,6 +137,11 @@ class Table:
     def words(self) -> tuple[bool, ...]:
         """For each column whether it holds words, which stand at the left; numbers stand at the right."""
         return tuple(any(isinstance(row[n], str) for row in self.rows) for n in range(len(self.columns)))
+
+    @property
+    def is_prose(self) -> bool:
+        """Whether a cell holds a paragraph; pages then show each row as a block with its cells below each other."""
+        return any(isinstance(value, str) and len(value) > PROSE_SIGNS for row in self.rows for value in row)
 
     def shown_rows(self) -> list[list[str]]:
         """Rows as text, the way every view shows them."""

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from ChestCTLib.case_report import CaseReport
+from ChestCTLib.errors import ModelError
 from ChestCTLib.models import find_model
 from ChestCTLib.phantom import PhantomSettings, make_phantom
 from ChestCTLib.reporting.csv_view import measures_csv
@@ -21,8 +22,9 @@ from ChestCTLib.reporting.schema import report_schema
 from ChestCTLib.reporting.summary import shown_groups
 from ChestCTLib.volume import Acquisition, CTVolume
 from COVIDMTLLib.case_files import SUMMARY, Case
-from COVIDMTLLib.case_settings import CaseSettings
+from COVIDMTLLib.case_settings import PARTS, CaseSettings
 from COVIDMTLLib.pipeline import run_case
+from LesionSegLib.settings import HU_BANDS, SHIPPED_NETWORK
 
 QUICK = CaseSettings(lesions="hu-bands", without=frozenset({"network"}))
 
@@ -74,8 +76,8 @@ def test_methods_are_told_with_citations_and_the_cards_of_the_models_that_answer
     assert {row[0] for row in steps.rows} >= {"Lungs and airway", "Lesion measures", "Intensity map"}
     assert "Lung features" not in {row[0] for row in steps.rows}  # that part could not run
     used = [find_model(model["id"]) for model in case.report.provenance["models"]]
-    assert [str(row[0]).startswith(card.title) for row, card in zip(models.rows, used, strict=True)] == [True]
-    assert models.rows[0][1] == "synthetic" and used[0].limits in models.rows[0]
+    assert [row[0] for row in models.rows] == [card.title for card in used] and len(used) == 1
+    assert models.rows[0][1] == "synthetic" and {used[0].limits, used[0].citation} <= set(models.rows[0])
 
 
 def test_the_report_keeps_to_its_published_schema(case: Case) -> None:
@@ -102,3 +104,17 @@ def test_the_summary_holds_lungs_lesions_distribution_severity_and_the_models_ev
 def test_the_manifest_tells_kernel_and_slice_thickness(case: Case) -> None:
     said = case.report.provenance["input"]
     assert (said["kernel"], said["slice_thickness_mm"]) == ("B31f", 5.0)
+
+
+def test_the_manifest_tells_the_method_that_was_used_when_the_networks_weights_are_missing(
+    scan: CTVolume, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(model_id: str) -> None:
+        raise ModelError(f"The weights of '{model_id}' are missing.", "Install the extension again.")
+
+    monkeypatch.setattr("LesionSegLib.weights_files.load_multi_decoder", gone)
+    report = run_case(scan, CaseSettings(without=frozenset(PARTS))).report
+    assert report.provenance["settings"]["lesions"]["method"] == HU_BANDS
+    assert report.provenance["settings"]["case"]["lesions"] is None  # what was asked for
+    assert report.provenance["models"] == []
+    assert any(SHIPPED_NETWORK in warning and "HU bands" in warning for warning in report.warnings)

@@ -6,6 +6,7 @@ import base64
 import io
 import re
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from PIL import Image
 
 from ChestCTLib.case_report import RESEARCH_NOTICE, CaseReport, Column, Measure, Picture, Section, Status, Table
 from ChestCTLib.reporting.csv_view import table_csv
+from ChestCTLib.reporting.html_view import report_html
 from ChestCTLib.reporting.pdf_tables import column_parts, column_widths
 from ChestCTLib.reporting.pdf_view import report_pdf
 from ChestCTLib.reporting.summary import SummaryGroup
@@ -114,6 +116,20 @@ def test_a_table_slightly_too_wide_is_drawn_small_instead_of_cut() -> None:
     table = Table("wide", "Wide", columns, ((1000.5,) * 10,) * 3)
     text = " ".join(page_texts(report_pdf(CaseReport("case-1", (Section("s", "S", tables=(table,)),)))))
     assert text.count("Measure0") == 1 and text.count("1000.5") == 30
+
+
+def test_a_table_of_paragraphs_stands_as_blocks_as_wide_as_the_page_in_both_views() -> None:
+    columns = (Column("model", "Model"), Column("n", "Number", decimals=0), Column("limits", "Limits"))
+    limits = " ".join(["It was never tried on children."] * 12)
+    table = Table("models", "Models", columns, (("first", 3, limits), ("second", None, "none")))
+    assert table.is_prose and not replace(table, rows=(("first", 3, "none"),)).is_prose
+    report = CaseReport("case-1", (Section("s", "S", tables=(table,)),))
+    text = " ".join(page_texts(report_pdf(report)))
+    assert text.count("Limits") == 2  # said in each block
+    assert f"first Number 3 Limits {limits}" in text and "second Number n/a Limits none" in text
+    page = report_html(report)
+    assert page.count("<dt>Limits</dt>") == 2 and f"<dd>{limits}</dd>" in page and "<dd>n/a</dd>" in page
+    assert "<th>Limits" not in page
 
 
 def test_a_long_narrow_table_is_folded_into_parts_side_by_side() -> None:

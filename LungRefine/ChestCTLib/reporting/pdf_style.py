@@ -42,6 +42,7 @@ def styles() -> dict[str, ParagraphStyle]:
         style("title", fontName=BOLD, fontSize=18, leading=22),
         style("heading", fontName=BOLD, fontSize=13, leading=16, textColor=ACCENT, spaceBefore=12, **stays),
         style("subheading", fontName=BOLD, fontSize=9.5, spaceBefore=8, **stays),
+        style("record", fontName=BOLD, fontSize=8.5, leading=11, spaceBefore=6, spaceAfter=2, **stays),
         style("note", **stays),
         style("soft", textColor=SOFT),
         style("warn", textColor=WARN),

@@ -1,4 +1,7 @@
-"""Report tables that fit a PDF page: columns as wide as their content, wide tables small or cut, long ones folded."""
+"""Report tables that fit a PDF page: columns as wide as their content, wide tables small or cut, long ones folded.
+
+Tables that hold paragraphs become blocks, one a row.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ PADDING = 4.0  # points on either side of a cell
 SMALL_PADDING = 2.0
 LONG_CELL = 60.0  # points: longer text is broken into lines
 LONG_WORD = 100.0  # points: longer words are broken, too
-PROSE = 600.0  # points: a table with such cells holds paragraphs and is drawn small
+RECORD_HEADS = 80.0  # points: the column of headings in a block of paragraphs
 SPARE_COLUMN = 24.0  # points at most that a column of numbers is wider than needed: far numbers are hard to follow
 FOLDED_FROM = 24  # rows from which on a narrow table of numbers stands in several parts side by side
 FOLDED_ROWS = 36  # rows at most of such a part: they fit on any page
@@ -36,7 +39,7 @@ Look = tuple[str, str, str, str, float]
 def fitted_tables(table: Table, width: float) -> list[Flowable]:
     """A report table as one or more PDF tables of at most ``width`` points.
 
-    A table with too many columns is drawn small; if it is still too wide it is cut, and each part repeats the first
+    A table of paragraphs becomes a block a row. A table with too many columns is drawn small; if it is still too wide it is cut, and each part repeats the first
     column. A narrow table of many numbers is folded into parts side by side. Any other table that is longer than a page
     continues on the next one with its headings.
 
@@ -44,8 +47,9 @@ def fitted_tables(table: Table, width: float) -> list[Flowable]:
         table: With at least one row.
         width: Available width, points.
     """
-    prose = max(_wishes(table, NORMAL)) > PROSE
-    for look in (SMALL,) if prose else (NORMAL, SMALL):
+    if table.is_prose:
+        return [part for row in table.shown_rows() for part in _record(table, row, width)]
+    for look in (NORMAL, SMALL):
         wishes = _wishes(table, look)
         needed = [min(wish, _least(table, n, look)) for n, wish in enumerate(wishes)]
         if sum(needed) <= width:
@@ -116,6 +120,15 @@ def _least(table: Table, number: int, look: Look) -> float:
     return float(max([LONG_CELL, *words, *longest])) + 2 * padding + 1
 
 
+def _record(table: Table, row: list[str], width: float) -> list[Flowable]:
+    """A row of paragraphs as a block: its first cell, then the others below each other beside their headings."""
+    lines = [
+        [paragraph(column.heading, "head"), paragraph(text, "cell")]
+        for column, text in zip(table.columns[1:], row[1:], strict=True)
+    ]
+    return [paragraph(row[0], "record"), _grid(lines, [RECORD_HEADS, width - RECORD_HEADS], NORMAL, heads=0)]
+
+
 def _draw(
     table: Table, part: list[int], needed: list[float], wishes: list[float], width: float, look: Look
 ) -> Flowable:
@@ -150,11 +163,11 @@ def _body(table: Table, part: list[int], look: Look) -> list[list[Flowable]]:
     return [[paragraph(row[n], cell if words[n] else number) for n in part] for row in table.shown_rows()]
 
 
-def _grid(lines: list[list[Flowable]], widths: list[float], look: Look) -> Flowable:
+def _grid(lines: list[list[Flowable]], widths: list[float], look: Look, heads: int = 1) -> Flowable:
     from reportlab.platypus import Table as PdfTable
     from reportlab.platypus import TableStyle
 
-    drawn = PdfTable(lines, colWidths=widths, repeatRows=1, hAlign="LEFT", spaceAfter=6)
+    drawn = PdfTable(lines, colWidths=widths, repeatRows=heads, hAlign="LEFT", spaceAfter=6)
     drawn.setStyle(
         TableStyle(
             [
