@@ -81,9 +81,7 @@ class LesionSegWidget(WorkWidget):
         self.ui.methodComboBox.currentIndexChanged.connect(self.onMethodChosen)
         self.ui.resultTable.clicked.connect(self.onCellClicked)
         self.prepareTable(self.ui.resultTable)
-        header = self.ui.resultTable.horizontalHeader()
-        header.sectionsClickable = True
-        header.sectionClicked.connect(self.onHeadingClicked)
+        self.ui.resultTable.horizontalHeader().sectionClicked.connect(self.onHeadingClicked)
         self.ui.segmentEditor.setSegmentationNodeSelectorVisible(False)
         self.ui.segmentEditor.setSourceVolumeNodeSelectorVisible(False)
         self.ui.segmentEditor.setShow3DButtonVisible(False)  # its surfaces stop the GUI at every stroke
