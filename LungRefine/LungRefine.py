@@ -49,9 +49,12 @@ class LungRefine(ScriptedLoadableModule):
         slicer.app.connect("startupCompleted()", self.onStartupCompleted)
 
     def onStartupCompleted(self):
-        """Offer the phantoms as sample data and teach Slicer the project's terms."""
-        sample_data.register(Path(self.resourcePath("Icons")))
+        """Teach Slicer the project's terms and layouts, which saved scenes ask for, and offer phantoms as sample data."""
         load_terms(slicer.modules.terminologies.logic())
+        manager = slicer.app.layoutManager()
+        if manager is not None:  # no main window
+            layouts.register_layouts(manager.layoutLogic().GetLayoutNode())
+        sample_data.register(Path(self.resourcePath("Icons")))
 
 
 class LungMethod(Enum):

@@ -34,7 +34,9 @@ def register(icons: Path) -> None:
             category=CATEGORY,
             sampleName=name,
             thumbnailFileName=str(icons / f"LungRefine-{diagnosis}-phantom.png"),
-            nodeNames=[name],
+            uris=[],  # nothing is downloaded; SampleData compares the lengths of these lists
+            fileNames=[],
+            nodeNames=[],
             customDownloader=lambda source, name=name: make_phantom_node(name),
         )
 

@@ -269,10 +269,22 @@ def test_the_sample_data_module_gets_phantoms_with_thumbnails(host: Any, monkeyp
     from types import ModuleType
 
     taken: list[dict[str, Any]] = []
+
+    def register(
+        category: str = "Custom",
+        sampleName: str | None = None,
+        uris: Any = None,
+        fileNames: Any = None,
+        nodeNames: Any = None,
+        customDownloader: Any = None,
+        thumbnailFileName: str | None = None,
+    ) -> None:
+        # as Slicer's own does, also where a sample has a downloader of its own
+        assert len(uris) == len(fileNames) == len(nodeNames)
+        taken.append({"sampleName": sampleName, "thumbnailFileName": thumbnailFileName})
+
     module: Any = ModuleType("SampleData")
-    module.SampleDataLogic = type(
-        "SampleDataLogic", (), {"registerCustomSampleDataSource": staticmethod(lambda **values: taken.append(values))}
-    )
+    module.SampleDataLogic = type("SampleDataLogic", (), {"registerCustomSampleDataSource": staticmethod(register)})
     monkeypatch.setitem(sys.modules, "SampleData", module)
     _open(host, None)
     host.app.startupCompleted.emit()
