@@ -19,6 +19,8 @@ from ChestCTSlicer.runner import JobRunner
 
 PERCENT = 100
 ROW_HEIGHT = 24  # pixels
+PARAMETER_PROPERTY = "SlicerParameterName"
+"""Dynamic property of a widget in a ``.ui`` file: the parameter it shows."""
 
 
 class WorkWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -145,9 +147,18 @@ class WorkWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._parameterNode = parameterNode
         if parameterNode is not None:
             self.adopt(parameterNode)
-            self._guiTag = parameterNode.connectGui(self.ui)
+            self._guiTag = parameterNode.connectParametersToGui(self._widgetsOfParameters())
             self.addObserver(parameterNode.parameterNode, vtk.vtkCommand.ModifiedEvent, self.onModified)
             self.onModified()
+
+    def _widgetsOfParameters(self) -> dict[str, Any]:
+        """The widgets by the parameter that their ``.ui`` file binds them to.
+
+        The wrapper's own ``connectGui`` looks for the same widgets, but in many Slicer versions it gives no tag back:
+        the widgets then stay bound, and binding them again sets every selector to its first entry.
+        """
+        bound = {widget.property(PARAMETER_PROPERTY): widget for widget in self.ui.__dict__.values()}
+        return {name: widget for name, widget in bound.items() if name}
 
     def onModified(self, caller: Any = None, event: Any = None) -> None:
         """A parameter changed."""

@@ -292,6 +292,22 @@ def test_the_sample_data_module_gets_phantoms_with_thumbnails(host: Any, monkeyp
     assert all(Path(entry["thumbnailFileName"]).is_file() for entry in taken)
 
 
+def test_choices_stay_when_the_module_is_left_and_entered_again(host: Any) -> None:
+    """Slicer's own ``connectGui`` gives no tag to disconnect by, and a second one resets every selector."""
+    widget = _open(host, None)
+    from LungRefine import Drawing, LungMethod
+
+    widget.ui.methodComboBox.setProperty("currentIndex", list(LungMethod).index(LungMethod.classical))
+    widget.ui.classicalDrawingComboBox.setProperty("currentIndex", list(Drawing).index(Drawing.hidden))
+    older = widget._parameterNode
+    widget.exit()
+    widget.enter()
+    parameters = widget._parameterNode
+    assert (parameters.method, parameters.classicalDrawing) == (LungMethod.classical, Drawing.hidden)
+    assert widget.ui.methodComboBox.property("currentIndex") == list(LungMethod).index(LungMethod.classical)
+    assert older is not parameters and not older._bound
+
+
 @pytest.mark.slow
 def test_a_sample_phantom_is_made_and_loaded(host: Any) -> None:
     from ChestCTSlicer.sample_data import make_phantom_node

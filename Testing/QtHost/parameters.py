@@ -145,13 +145,16 @@ class _Methods:
             if not parameterNode.HasParameter(parameter.name):
                 parameter.write(parameterNode, parameter.default)
 
-    def connectGui(self, gui: Any) -> int:
+    def connectGui(self, gui: Any) -> None:
+        """As in many Slicer versions: no tag comes back, so what is bound stays bound."""
         widgets = gui.findChildren(QWidget) if isinstance(gui, QWidget) else list(gui.__dict__.values())
-        bindings = []
-        for widget in widgets:
-            name = QObject.property(widget, PROPERTY)
-            if name:
-                bindings.append(_Binding(self, self.allParameters[name], widget))
+        self.connectParametersToGui(
+            {QObject.property(w, PROPERTY): w for w in widgets if QObject.property(w, PROPERTY)}
+        )
+
+    def connectParametersToGui(self, mapping: dict[str, Any]) -> int:
+        # a combo box is emptied and filled anew: whoever is still bound to it hears that, as in Slicer
+        bindings = [_Binding(self, self.allParameters[name], widget) for name, widget in mapping.items()]
         tag = len(self._bound)
         observer = self.parameterNode.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda *_: self._to_gui(tag))
         self._bound[tag] = (bindings, observer)
