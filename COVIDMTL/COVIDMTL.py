@@ -202,7 +202,7 @@ class COVIDMTLWidget(WorkWidget):
             dependencies.ensure_torch(self.title)
             dependencies.ensure(dependencies.LEARNING, self.title)
         if self._parameterNode.lungFeatures:
-            dependencies.offer(dependencies.FEATURES, self.title)
+            dependencies.offer_features(self.title)
 
     def onDone(self, job):
         """Show what a job made."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
+from subprocess import CalledProcessError
 from types import ModuleType
 from typing import Any
 
@@ -74,6 +76,41 @@ def test_a_newer_slicer_installs_by_its_packaging_module(
     with pytest.raises(MissingDependencyError):
         dependencies.ensure(ABSENT, "Lung Refine")
     assert taken == [(["surely-absent-package>=1.0"], "Lung Refine")] and installed == []
+
+
+def test_a_package_that_is_too_old_is_missing(dependencies: Any) -> None:
+    assert dependencies.missing({"numpy": "numpy>=1.26"}) == []
+    assert dependencies.missing({"numpy": "numpy>=999.0"}) == ["numpy>=999.0"]
+
+
+@pytest.mark.parametrize("failure", [RuntimeError("User declined"), CalledProcessError(1, "pip install")])
+def test_a_failed_installation_says_so_and_is_offered_once(
+    dependencies: Any, installed: list[str], monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    asked: list[list[str]] = []
+
+    def pip_ensure(requirements: list[str], requester: str | None = None) -> None:
+        asked.append(requirements)
+        raise failure  # as Slicer's own does
+
+    packaging: Any = ModuleType("slicer.packaging")
+    packaging.pip_ensure = pip_ensure
+    monkeypatch.setitem(sys.modules, "slicer.packaging", packaging)
+    monkeypatch.setattr(slicer, "packaging", packaging, raising=False)
+    monkeypatch.setattr(dependencies, "_refused", set())
+    with pytest.raises(MissingDependencyError, match=re.escape(str(failure))):
+        dependencies.ensure(ABSENT, "Lung Refine")
+    assert not dependencies.offer(ABSENT, "COVID-MTL") and not dependencies.offer(ABSENT, "COVID-MTL")
+    assert len(asked) == 2
+
+
+def test_features_are_not_offered_where_pyradiomics_cannot_be_had(
+    dependencies: Any, installed: list[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(dependencies, "RADIOMICS", "surely_absent_package")
+    monkeypatch.setattr(dependencies, "FEATURES", ABSENT)
+    assert not dependencies.offer_features("COVID-MTL")
+    assert installed == [] and "Extensions Manager" in caplog.text
 
 
 def test_torch_without_the_pytorch_extension_says_how_to_get_it(

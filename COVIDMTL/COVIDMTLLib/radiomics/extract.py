@@ -97,7 +97,8 @@ def require_pyradiomics() -> None:
     if find_spec("radiomics") is None:
         raise MissingDependencyError(
             "The 375 lung features need pyradiomics, which is not installed.",
-            "Install it with: pip install --no-build-isolation pyradiomics==3.0.1",
+            "In Slicer, install the extension “Radiomics” and restart; elsewhere: "
+            "pip install --no-build-isolation pyradiomics==3.0.1",
         )
 
 
