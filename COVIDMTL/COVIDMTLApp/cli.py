@@ -12,15 +12,15 @@ import typer
 from COVIDMTLApp.commands.compare import compare
 from COVIDMTLApp.commands.convert import convert
 from COVIDMTLApp.commands.corrections import save_correction
-from COVIDMTLApp.commands.features import evaluate_prognosis, evaluate_stability, train_features
+from COVIDMTLApp.commands.features import evaluate_stability, train_features
 from COVIDMTLApp.commands.intensity_map import evaluate_intensity_map, intensity_map, train_intensity_map
 from COVIDMTLApp.commands.lesion_training import evaluate_lesions, train_lesions
 from COVIDMTLApp.commands.lesions import lesions, measure
 from COVIDMTLApp.commands.lungs import evaluate_lungs, lungs
-from COVIDMTLApp.commands.map_prognosis import evaluate_map_prognosis
 from COVIDMTLApp.commands.models import models
 from COVIDMTLApp.commands.mtl import evaluate_mtl, reproduce_ablation, train_mtl, train_single
 from COVIDMTLApp.commands.phantom import phantom
+from COVIDMTLApp.commands.prognosis import evaluate_map_prognosis, evaluate_prognosis
 from COVIDMTLApp.commands.radiomics import radiomics
 from COVIDMTLApp.commands.reproduce import (
     reproduce_fig5,

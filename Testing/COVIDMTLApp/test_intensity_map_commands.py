@@ -144,5 +144,5 @@ def test_prognosis_is_evaluated_on_a_table_of_cases(tmp_path: Path) -> None:
     with (tmp_path / "out" / "prognosis.csv").open() as stream:
         written = {row["Input feature sets"]: row for row in csv.DictReader(stream)}
     assert len(written) == 9
-    assert written["CT classifier features (top 3 PCA)"]["AUC"] == "n/a"
-    assert float(written["Segmentation model features"]["AUC"]) > 0.5
+    assert written["Map features (top 3 PCA)"]["AUC"] == "n/a"
+    assert float(written["Lesion extent"]["AUC"]) > 0.5

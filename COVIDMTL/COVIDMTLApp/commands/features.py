@@ -1,4 +1,4 @@
-"""``covidmtl train features``, ``evaluate stability`` and ``evaluate prognosis``: models on the lung features."""
+"""``covidmtl train features`` and ``evaluate stability``: models on the lung features."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def train_features(
             for report in one.on_folds:
                 console.say(f"{model_id} {report.task}: out-of-fold AUC {report.auc:.3f} inside the training rows")
         console.say(f"Research only; probabilities of one cohort's labels, not a diagnosis. Wrote {output}")
-        console.emit({"result": {"folder": str(output), "models": list(found)}})
+        console.emit({"result": {"folder": str(output), "models": wanted}})
 
 
 def evaluate_stability(
@@ -99,37 +99,3 @@ def evaluate_stability(
             console.say(f"{name}, features chosen on the others: ct probability {shown}")
         console.say(f"{output}: {len(found.columns())} of {len(found.movement)} features hold")
         console.emit({"result": {"file": str(output), "stable": len(found.columns())}})
-
-
-def evaluate_prognosis(
-    cohort: Annotated[Path, typer.Option(help="Folder with features.csv.gz and labels.csv.", metavar="DIR")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="CSV file to write.")],
-    extent: Annotated[
-        Path | None,
-        typer.Option(help="Lesion extents: a CSV file with pid and one column a lesion type, in %.", metavar="CSV"),
-    ] = None,
-    repeats: Annotated[int, typer.Option(help="Sub-samples of the survivors.", min=2)] = 10,
-) -> None:
-    """Predict cured or deceased, leaving one patient out: demographics, lung features, lesion extent (Table 7)."""
-    import csv
-
-    from ChestCTLib.io.atomic import atomic_path
-    from COVIDMTLApp import console
-    from COVIDMTLLib.cohort.table import read_cohort
-    from COVIDMTLLib.prognosis import feature_sets, leave_one_out, read_extents
-
-    with console.running("Prognosis") as (progress, cancelled):
-        lesions = None if extent is None else read_extents(extent)
-        rows = feature_sets(with_extent=lesions is not None)
-        found = leave_one_out(read_cohort(cohort), rows, lesions, repeats, progress, cancelled)
-        with atomic_path(output) as path, path.open("w", newline="", encoding="utf-8") as stream:
-            writer = csv.writer(stream)
-            names = [f"{score}{part}" for score in ("auc", "precision", "recall") for part in ("", "_sd")]
-            writer.writerow(("inputs", "features", "patients", "deaths", *names))
-            for row in found:
-                values = (*row.auc, *row.precision, *row.recall)
-                writer.writerow((row.inputs.name, row.n_features, row.patients, row.deaths, *values))
-        for row in found:
-            console.say(f"{row.inputs.name}: AUC {row.auc[0]:.2f} +- {row.auc[1]:.2f}, recall {row.recall[0]:.2f}")
-        console.say(f"Research only; {found[0].deaths} deaths among {found[0].patients} patients. Wrote {output}")
-        console.emit({"result": {"file": str(output)}})

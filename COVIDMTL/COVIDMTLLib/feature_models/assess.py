@@ -11,9 +11,9 @@ import numpy as np
 from ChestCTLib.errors import InputError, ModelError
 from ChestCTLib.models import find_model, list_models
 from COVIDMTLLib.cohort.context import OutsideMeasure, Placed, shipped_context
-from COVIDMTLLib.feature_models.prognosis_model import load_prognosis
 from COVIDMTLLib.feature_models.stack import StackedModel
 from COVIDMTLLib.feature_models.store import load_stack
+from COVIDMTLLib.prognosis.model import load_prognosis
 from COVIDMTLLib.radiomics.table import FeatureTable
 from COVIDMTLLib.tasks import TASKS
 

@@ -10,6 +10,7 @@ from COVIDMTLLib.feature_models.evaluate import TaskReport
 from COVIDMTLLib.feature_models.other_hospital import HospitalTransfer
 from COVIDMTLLib.feature_models.robust import Stability
 from COVIDMTLLib.feature_models.split_difficulty import SplitDifficulty
+from COVIDMTLLib.prognosis.leave_one_out import PrognosisTable
 from COVIDMTLLib.tasks import TASKS
 
 LEARNED_FROM = (
@@ -122,6 +123,25 @@ def change_figures(stability: Stability) -> list[Figure]:
         worst = max(changes, key=lambda name: abs(changes[name]))
         where = f"{scan}, features chosen on the other scans; perturbations: {', '.join(changes)}; largest: {worst}"
         figures.append(Figure("largest change of the ct probability", round(abs(changes[worst]), 4), where))
+    return figures
+
+
+def prognosis_figures(table: PrognosisTable) -> list[Figure]:
+    """Scores of each set of inputs, with their spread over the draws of survivors."""
+    spread_over = f"mean of {table.repeats} sub-samples; interval: mean -+ standard deviation over them"
+    drawn = f"leave-one-out, {table.drawn} patients, {table.deaths} deaths, {spread_over}"
+    everyone = f"leave-one-out, all {table.patients} patients, {table.deaths} deaths, {spread_over}"
+    figures = []
+    for row in table.rows:
+        scores = (
+            ("AUC", row.auc, drawn), ("precision", row.precision, drawn), ("recall", row.recall, drawn),
+            ("AUC", row.auc_all, everyone),
+        )  # fmt: skip
+        for name, found, where in scores:
+            if found is not None:
+                mean, spread = found
+                interval = _rounded((mean - spread, mean + spread))
+                figures.append(Figure(f"{name}, {row.inputs.name}", round(mean, 4), where, interval))
     return figures
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 from ChestCTLib.errors import ModelError
 from ChestCTLib.io.atomic import atomic_path
@@ -100,4 +100,4 @@ def _path(card: ModelCard, folder: Path | None) -> Path:
 
 def _save_arrays(arrays: dict[str, npt.NDArray[Any]], target: Path) -> None:
     with atomic_path(target) as path:
-        save_file({key: np.ascontiguousarray(value) for key, value in arrays.items()}, path)
+        path.write_bytes(save({key: np.ascontiguousarray(value) for key, value in arrays.items()}))

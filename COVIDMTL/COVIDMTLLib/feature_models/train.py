@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,7 @@ from COVIDMTLLib.feature_models.cards import (
     change_figures,
     feature_card,
     hospital_figures,
+    prognosis_figures,
     report_figures,
     split_figures,
 )
@@ -33,7 +34,6 @@ from COVIDMTLLib.feature_models.evaluate import TaskReport, calibration_figure, 
 from COVIDMTLLib.feature_models.forests import TREES, ForestSettings, forest_probabilities
 from COVIDMTLLib.feature_models.network_member import NetworkMember
 from COVIDMTLLib.feature_models.other_hospital import hospital_transfer
-from COVIDMTLLib.feature_models.prognosis_model import PrognosisModel
 from COVIDMTLLib.feature_models.robust import ROBUST_STACK, Stability, shipped_stability
 from COVIDMTLLib.feature_models.split_difficulty import (
     OTHER_SEEDS,
@@ -44,7 +44,9 @@ from COVIDMTLLib.feature_models.split_difficulty import (
 from COVIDMTLLib.feature_models.stack import MEMBER_NAMES, CrossValidated, StackedModel, StackSettings, train_stack
 from COVIDMTLLib.feature_models.states import task_probabilities
 from COVIDMTLLib.feature_models.store import save_stack
-from COVIDMTLLib.prognosis import REPEATS, PrognosisScores, feature_sets, known_outcomes, leave_one_out
+from COVIDMTLLib.prognosis.cohort_outcomes import COHORT_SETS, cohort_patients, known_outcomes
+from COVIDMTLLib.prognosis.leave_one_out import PrognosisSettings, PrognosisTable, leave_one_out
+from COVIDMTLLib.prognosis.model import PrognosisModel
 from COVIDMTLLib.statistics.scores import auc, scores
 from COVIDMTLLib.tasks import TASKS
 
@@ -64,17 +66,17 @@ class Effort:
         spread_trees: Of the forests that show the spread over splits and hospitals.
         split_seeds: Other 70/30 splits that the published one is compared with.
         members: Of the main model.
-        prognosis_repeats: Sub-samples of the survivors in leave-one-out.
+        prognosis: How the outcome is predicted, leaving one patient out.
     """
 
     trees: int = TREES
     spread_trees: int = SPREAD_TREES
     split_seeds: tuple[int, ...] = OTHER_SEEDS
     members: tuple[str, ...] = MEMBER_NAMES
-    prognosis_repeats: int = REPEATS
+    prognosis: PrognosisSettings = field(default_factory=PrognosisSettings)
 
 
-QUICK = Effort(100, 50, OTHER_SEEDS[:3], ROBUST_STACK.members, 2)
+QUICK = Effort(100, 50, OTHER_SEEDS[:3], ROBUST_STACK.members, PrognosisSettings(repeats=2))
 """A few minutes: to see that all runs; its figures are not those of the shipped models."""
 
 
@@ -194,8 +196,8 @@ def train_features(
         _save_figure(split_figure(splits), folder, "split_difficulty")
     if PROGNOSIS in wanted:
         step = part(progress, 0.7, 1.0)
-        scored = leave_one_out(cohort, feature_sets(), None, effort.prognosis_repeats, step, cancelled)
-        _write_prognosis(cohort, folder, scored, effort.prognosis_repeats)
+        scored = leave_one_out(cohort_patients(cohort), COHORT_SETS, effort.prognosis, step, cancelled)
+        _write_prognosis(cohort, folder, scored)
     with atomic_path(folder / "figures" / "context_quantiles.json") as path:
         path.write_text(CohortContext.fit(cohort).to_json(), encoding="utf-8")
     return trained
@@ -256,24 +258,15 @@ def _save_figure(figure: Drawing, folder: Path, name: str) -> None:
         figure.savefig(path, dpi=FIGURE_DPI)
 
 
-def _write_prognosis(cohort: Cohort, folder: Path, table: tuple[PrognosisScores, ...], repeats: int) -> None:
+def _write_prognosis(cohort: Cohort, folder: Path, table: PrognosisTable) -> None:
     known = np.intersect1d(cohort.train, known_outcomes(cohort))
-    died = (cohort.labels["outcome"].iloc[known] == "Deceased").to_numpy(dtype=np.int64)
-    model = PrognosisModel.fit(cohort.values(known), cohort.demographics(known), died)
-    figures = []
-    for row in table:
-        where = (
-            f"leave-one-out, {row.patients} patients, {row.deaths} deaths, mean of {repeats} sub-samples; "
-            "interval: mean -+ standard deviation over them"
-        )
-        for name, (mean, spread) in (("AUC", row.auc), ("precision", row.precision), ("recall", row.recall)):
-            interval = (round(mean - spread, 4), round(mean + spread, 4))
-            figures.append(Figure(f"{name}, {row.inputs.name}", round(mean, 4), where, interval))
+    patients = cohort_patients(cohort, known)
+    model = PrognosisModel.fit(patients)
     card = feature_card(
-        PROGNOSIS, "Outcome score from age, sex and lung features", ".safetensors", figures,
+        PROGNOSIS, "Outcome score from age, sex and lung features", ".safetensors", prognosis_figures(table),
         task="prognosis",
         inputs="The 375 lung features, age in years, sex.",
-        split=f"Shipped weights: {len(known)} training patients of known outcome, {int(died.sum())} deaths. "
+        split=f"Shipped weights: {len(known)} training patients of known outcome, {patients.deaths} deaths. "
         "Figures: leave-one-out over all patients of known outcome.",
         limits="Eighteen deaths in all: every figure is uncertain. The outcome of 724 patients is unknown, and not at "
         "random. A score, not a risk.",

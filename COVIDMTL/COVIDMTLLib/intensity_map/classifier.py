@@ -171,7 +171,7 @@ def export(network: MapNetwork, card: ModelCard, folder: Path) -> ModelCard:
     Returns:
         The card as written.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     state = {
         name: (value.half() if value.is_floating_point() else value).cpu().contiguous()
@@ -179,7 +179,7 @@ def export(network: MapNetwork, card: ModelCard, folder: Path) -> ModelCard:
     }
     weights = folder / f"{card.id}.safetensors"
     with atomic_path(weights) as temporary:
-        save_file(state, temporary)
+        temporary.write_bytes(save(state))
         temporary.chmod(0o644)  # safetensors lets only the owner read what it writes
     written = replace(card, file=weights.name, sha256=file_sha256(weights))
     with atomic_path(folder / f"{card.id}.json") as temporary:

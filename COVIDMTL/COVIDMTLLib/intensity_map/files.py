@@ -25,7 +25,7 @@ from COVIDMTLLib.intensity_map.evaluation import MapEvaluation, comparison_table
 from COVIDMTLLib.intensity_map.map import IntensityMap, MapSettings
 from COVIDMTLLib.intensity_map.pictures import rgb
 from COVIDMTLLib.intensity_map.section import map_csv
-from COVIDMTLLib.map_prognosis import MAP_PREFIX
+from COVIDMTLLib.prognosis.case_table import MAP_PREFIX
 
 CASE_ID = "intensity-map"
 COUNTS_FILE = "intensity-map.npy"

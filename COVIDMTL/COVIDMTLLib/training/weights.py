@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import nn
 
 from ChestCTLib.errors import ModelError
@@ -36,7 +36,7 @@ def export_network(trained: TrainedNetwork, card: ModelCard, folder: Path) -> Mo
     """
     with atomic_folder(folder) as temporary:
         file = temporary / f"{card.id}.safetensors"
-        save_file(_shipped(trained.network), str(file))
+        file.write_bytes(save(_shipped(trained.network)))
         file.chmod(READABLE)
         whole = replace(card, file=file.name, sha256=file_sha256(file), settings=card.settings | _settings(trained))
         (temporary / f"{card.id}.json").write_text(card_text(whole), encoding="utf-8")

@@ -39,9 +39,9 @@ Look = tuple[str, str, str, str, float]
 def fitted_tables(table: Table, width: float) -> list[Flowable]:
     """A report table as one or more PDF tables of at most ``width`` points.
 
-    A table of paragraphs becomes a block a row. A table with too many columns is drawn small; if it is still too wide it is cut, and each part repeats the first
-    column. A narrow table of many numbers is folded into parts side by side. Any other table that is longer than a page
-    continues on the next one with its headings.
+    A table of paragraphs becomes a block a row. A table with too many columns is drawn small; if it is still too wide
+    it is cut, and each part repeats the first column. A narrow table of many numbers is folded into parts side by side.
+    Any other table that is longer than a page continues on the next one with its headings.
 
     Args:
         table: With at least one row.

@@ -6,8 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 from sklearn.decomposition import PCA
 
 from ChestCTLib.errors import ModelError
@@ -15,10 +14,13 @@ from ChestCTLib.io.atomic import atomic_path
 from ChestCTLib.models import ModelCard, model_file
 from COVIDMTLLib.feature_models.members import TreesMember
 from COVIDMTLLib.feature_models.normal_scores import NormalScores
+from COVIDMTLLib.prognosis.feature_sets import FEW_COMPONENTS
+from COVIDMTLLib.prognosis.patients import Features, Labels, Patients
 
-Features = npt.NDArray[np.float64]
 SURVIVOR_LEVELS = np.linspace(0.0, 1.0, 41)
-COMPONENTS = 3  # the smaller of the paper's two choices, fixed before leave-one-out: 18 deaths carry no more
+COMPONENTS = (
+    FEW_COMPONENTS  # the smaller of the paper's two choices, fixed before leave-one-out: 18 deaths carry no more
+)
 TREES = 200
 
 
@@ -41,9 +43,7 @@ class PrognosisModel:
     survivors: Features
 
     @classmethod
-    def fit(
-        cls, features: Features, demographics: Features, died: npt.NDArray[np.int64], seed: int = 0
-    ) -> PrognosisModel:
+    def fit(cls, patients: Patients, seed: int = 0) -> PrognosisModel:
         """Train on patients of known outcome; deaths weigh as much as survivals together.
 
         The survivors' scores are taken from a five-fold cross-validation, so that a new scan is compared with scores
@@ -51,6 +51,7 @@ class PrognosisModel:
         """
         from sklearn.model_selection import StratifiedKFold
 
+        features, demographics, died = patients.features, patients.demographics, patients.died
         held_out = np.empty(len(died))
         for learn, held in StratifiedKFold(5, shuffle=True, random_state=seed).split(features, died):
             model = cls._train(features[learn], demographics[learn], died[learn], seed)
@@ -60,9 +61,7 @@ class PrognosisModel:
         return cls(final.scores, final.mean, final.components, final.trees, survivors)
 
     @classmethod
-    def _train(
-        cls, features: Features, demographics: Features, died: npt.NDArray[np.int64], seed: int
-    ) -> PrognosisModel:
+    def _train(cls, features: Features, demographics: Features, died: Labels, seed: int) -> PrognosisModel:
         scores = NormalScores.fit(features)
         projection = PCA(COMPONENTS, random_state=seed).fit(scores.transform(features))
         inputs = np.hstack([projection.transform(scores.transform(features)), demographics])
@@ -87,7 +86,7 @@ class PrognosisModel:
         own = {"quantiles": self.scores.quantiles, "mean": self.mean, "components": self.components}
         own |= {"survivors": self.survivors} | {f"trees.{key}": value for key, value in self.trees.arrays().items()}
         with atomic_path(path) as temporary:
-            save_file({key: np.ascontiguousarray(value) for key, value in own.items()}, temporary)
+            temporary.write_bytes(save({key: np.ascontiguousarray(value) for key, value in own.items()}))
 
 
 def load_prognosis(card: ModelCard) -> PrognosisModel:
