@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 COMMAND_LINE = "COVIDMTLApp"  # the program itself, run as ``python -m`` runs it: it is no library of this layer
+LAUNCHER = "pythonslicer"
 WATCH_INTERVAL_S = 0.5  # how soon an orphaned run ends
 
 
@@ -93,6 +94,7 @@ def main() -> None:
     request = Request.read(Path(sys.argv[1]))
     os.chdir(request.folder)
     threading.Thread(target=_end_with_parent, args=(request,), daemon=True).start()
+    start_workers_without_launcher()
     for number, command in enumerate(request.commands):
         print(json.dumps({"command": number, "of": len(request.commands)}), flush=True)  # noqa: T201  # the protocol
         _run_command(command)
@@ -124,6 +126,20 @@ def process_exists(pid: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def start_workers_without_launcher() -> None:
+    """Let ``multiprocessing`` start Python itself.
+
+    In Slicer ``sys.executable`` is the launcher ``PythonSlicer``, which hands the pipes of worker processes to nobody.
+    """
+    if Path(sys.executable).stem.lower() != LAUNCHER:
+        return
+    import multiprocessing
+
+    import psutil
+
+    multiprocessing.set_executable(psutil.Process().exe())
 
 
 def _run_command(arguments: tuple[str, ...]) -> None:

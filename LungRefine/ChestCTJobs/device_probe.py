@@ -6,7 +6,7 @@ import json
 import subprocess
 from typing import Any
 
-from ChestCTJobs.job import interpreter
+from ChestCTJobs.job import interpreter, own_group, signal_group
 
 QUESTION = """
 import json, os
@@ -46,6 +46,7 @@ class DeviceProbe:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             encoding="utf-8",
+            **own_group(),
         )
 
     def poll(self) -> bool:
@@ -66,7 +67,7 @@ class DeviceProbe:
         """End the question."""
         process, self._process = self._process, None
         if process is not None:
-            process.kill()
+            signal_group(process, hard=True)
             process.communicate()
 
     def _take(self, found: dict[str, Any]) -> None:

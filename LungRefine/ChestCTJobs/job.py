@@ -35,6 +35,7 @@ LOADING_SHARE = 0.05
 TERM_GRACE_S = 0.3  # between asking the child to end and ending it; a cancel must be over within a second
 LAST_LINES = 12  # of the child's messages, shown when it fails
 CHILD = "ChestCTJobs.child"
+LAUNCHER_SAYS = "exit abnormally"  # Slicer's ``PythonSlicer``, of a child ended by a signal; its own code is then 1
 
 Steps = Callable[[Path], Iterator[None]]
 """Work in the program itself, cut into short steps; gets the private folder."""
@@ -174,7 +175,7 @@ class Job:
             self._end(JobState.cancelled)
         elif self._kill_at is None:
             self.step = "Cancelling"
-            _signal_group(self._process, hard=False)
+            signal_group(self._process, hard=False)
             self._kill_at = time.monotonic() + TERM_GRACE_S
 
     def close(self) -> None:
@@ -182,7 +183,7 @@ class Job:
         if self.ended:
             return
         if self._process is not None:
-            _signal_group(self._process, hard=True)
+            signal_group(self._process, hard=True)
         self._end(JobState.cancelled)
 
     def run_to_end(self, timeout_s: float = 3600.0, pause_s: float = 0.02) -> None:
@@ -228,7 +229,7 @@ class Job:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
-                **_own_group(),
+                **own_group(),
             )
         self.state, self.step = JobState.running, "Starting"
         self.fraction = PREPARING_SHARE
@@ -237,7 +238,7 @@ class Job:
         assert self._process is not None
         self._read_lines()
         if self._kill_at is not None and time.monotonic() >= self._kill_at:
-            _signal_group(self._process, hard=True)
+            signal_group(self._process, hard=True)
         code = self._process.poll()
         if code is None:
             return
@@ -296,7 +297,7 @@ class Job:
             self._steps.close()  # type: ignore[attr-defined]  # generators undo what they began in their own finally
             self._steps = None
         if self._process is not None:
-            _signal_group(self._process, hard=True)  # also children that outlived the child
+            signal_group(self._process, hard=True)  # also children that outlived the child
             self._process.wait()
             self._process = None
         if self._folder is not None:
@@ -336,14 +337,19 @@ def remove_abandoned_folders() -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _own_group() -> dict[str, Any]:
+def own_group() -> dict[str, Any]:
+    """Arguments of ``Popen`` that let a child lead a group of its own, without a window.
+
+    Slicer's ``PythonSlicer`` is a launcher: the process that works is its child, which only the group reaches.
+    """
     if os.name == "nt":
         flags: Sequence[str] = ("CREATE_NEW_PROCESS_GROUP", "CREATE_NO_WINDOW")
         return {"creationflags": sum(getattr(subprocess, flag) for flag in flags)}
     return {"start_new_session": True}
 
 
-def _signal_group(process: subprocess.Popen[bytes], hard: bool) -> None:
+def signal_group(process: subprocess.Popen[Any], hard: bool) -> None:
+    """Ask a child started with :func:`own_group` and its children to end, or end them."""
     if os.name == "nt":
         subprocess.run(["taskkill", "/T", "/F", "/PID", str(process.pid)], capture_output=True, check=False)
         return
@@ -354,9 +360,10 @@ def _signal_group(process: subprocess.Popen[bytes], hard: bool) -> None:
 
 
 def _crash(code: int, details: str) -> Failure:
-    if code == -9:
+    if code == -9 or LAUNCHER_SAYS in details:
+        how = " (signal 9)" if code == -9 else ", or crashed"
         return Failure(
-            "The work was ended from outside (signal 9).",
+            f"The work was ended from outside{how}.",
             "Mostly the computer ran out of memory: close other programs, or choose a coarser series.",
             details,
         )

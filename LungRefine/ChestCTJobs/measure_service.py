@@ -22,7 +22,15 @@ import numpy.typing as npt
 
 from ChestCTJobs import measure_worker
 from ChestCTJobs.hand_over import write_array, write_volume
-from ChestCTJobs.job import FOLDER_PREFIX, LAST_LINES, Failure, child_environment, interpreter
+from ChestCTJobs.job import (
+    FOLDER_PREFIX,
+    LAST_LINES,
+    Failure,
+    child_environment,
+    interpreter,
+    own_group,
+    signal_group,
+)
 from ChestCTLib.case_report import CaseReport, Section, report_from_json
 from ChestCTLib.errors import ChestCTError
 from ChestCTLib.labels import LESION_LABELS, LUNG_LABELS
@@ -170,25 +178,25 @@ class MeasureService:
         self._measuring = self._drawing = False
         process, self._process = self._process, None
         if process is not None:
-            assert process.stdin is not None
-            process.kill()  # it holds nothing that would be lost, and the GUI must not wait for it
+            signal_group(process, hard=True)  # it holds nothing that would be lost, and the GUI must not wait for it
             process.wait()
-            process.stdin.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _prepare(self) -> Iterator[None]:
         yield from write_volume(self.volume_node, self._folder / measure_worker.CT_FILE)
         lungs = yield from labels_in_steps(self.lungs_node, self.volume_node, LUNG_LABELS)
         yield from write_array(lungs, ijk_to_lps(self.volume_node), self._folder / measure_worker.LUNGS_FILE)
-        command = [interpreter(), "-m", "ChestCTJobs.measure_worker", str(self._folder)]
+        (self._folder / measure_worker.REQUESTS_FILE).touch()
+        command = [interpreter(), "-m", "ChestCTJobs.measure_worker", str(self._folder), str(os.getpid())]
         with (self._folder / "stdout.txt").open("wb") as out, (self._folder / "stderr.txt").open("wb") as err:
             self._process = subprocess.Popen(
                 command,
                 cwd=self._folder,
                 env=child_environment(self._folder),
-                stdin=subprocess.PIPE,
+                stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
+                **own_group(),
             )
         yield
 
@@ -216,13 +224,9 @@ class MeasureService:
         yield
 
     def _ask(self, task: str, **values: Any) -> None:
-        assert self._process is not None and self._process.stdin is not None
         request = {"task": task, "number": self._number, "folder": f"mask-{self._number}", **values}
-        try:
-            self._process.stdin.write(json.dumps(request).encode("utf-8") + b"\n")
-            self._process.stdin.flush()
-        except BrokenPipeError:
-            logger.debug("The measuring process is gone; its end is noticed in a moment.")
+        with (self._folder / measure_worker.REQUESTS_FILE).open("ab") as stream:
+            stream.write(json.dumps(request).encode("utf-8") + b"\n")
 
     def _listen(self, process: subprocess.Popen[bytes]) -> None:
         with (self._folder / "stdout.txt").open("rb") as stream:

@@ -1,8 +1,9 @@
 """Inside the measuring process: lungs and CT stay in memory, every new lesion mask is measured against them.
 
-Started by :class:`ChestCTJobs.measure_service.MeasureService` as ``python -m ChestCTJobs.measure_worker FOLDER``.
-Reads one request a line from its standard input and ends with it, so it never outlives the program that asked. What
-does not change with the lesions is prepared while nobody asks. Imports neither Qt nor Slicer.
+Started by :class:`ChestCTJobs.measure_service.MeasureService` as ``python -m ChestCTJobs.measure_worker FOLDER PID``.
+Reads one request a line from a file that the program writes on, for Slicer's launcher of Python need not hand a
+standard input over, and ends with the program of that process id. What does not change with the lesions is prepared
+while nobody asks. Imports neither Qt nor Slicer.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from queue import SimpleQueue
@@ -19,20 +21,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ChestCTJobs.child import process_exists
+
 if TYPE_CHECKING:
     from ChestCTMRML.lesion_surfaces import LesionShapes
 
 CT_FILE, LUNGS_FILE, FIXED_FILE = "ct.nrrd", "lungs.nrrd", "fixed.npz"
 REPORT_FILE, EXTRAS_FILE, SURFACES_FILE, CLASSES_FILE = "report.json", "extras.json", "lesions.vtp", "classes.vtp"
+REQUESTS_FILE = "requests.txt"
+LOOK_INTERVAL_S = 0.01  # how often the file is looked at; an edit's numbers may take two seconds in all
 LabelArray = npt.NDArray[np.uint8]
 END = ""  # of the requests
 
 
 def main() -> None:
-    """Answer requests until the standard input ends."""
+    """Answer requests until the program that asks is gone."""
     os.chdir(sys.argv[1])
     requests: SimpleQueue[str] = SimpleQueue()
-    Thread(target=_read, args=(requests,), daemon=True).start()
+    Thread(target=_read, args=(requests, int(sys.argv[2])), daemon=True).start()
     try:
         measurer = Measurer(requests)
         _say({"ready": True})
@@ -175,9 +181,14 @@ def _overlap(
     return tuple(target), tuple(source)
 
 
-def _read(requests: SimpleQueue[str]) -> None:
-    for line in sys.stdin:
-        requests.put(line)
+def _read(requests: SimpleQueue[str], parent: int) -> None:
+    rest = b""
+    with open(REQUESTS_FILE, "rb") as stream:
+        while process_exists(parent):
+            *lines, rest = (rest + stream.read()).split(b"\n")
+            for line in lines:
+                requests.put(line.decode("utf-8"))
+            time.sleep(LOOK_INTERVAL_S)
     requests.put(END)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 import tempfile
 import time
 from dataclasses import replace
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from QtHost.lesion_panel import RUN_LIMIT_S, add_labels, edit, nodes_of, settled, shown, text
 from QtHost.window import Heartbeat
@@ -146,6 +148,21 @@ def test_closing_the_scene_ends_the_measuring_process(host: Any, measured: Any) 
     left = nodes_of(host.scene)
     assert not [name for name in left if ("Table" in name and "Color" not in name) or "Segmentation" in name]
     assert not left["vtkMRMLScalarVolumeNode"] and _private_folders() == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the launcher here is a shell script")
+def test_measuring_works_through_slicers_launcher_and_leaves_no_process(
+    host: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    launcher = tmp_path / "PythonSlicer"  # starts Python as a child of its own and hands it no standard input
+    launcher.write_text(f'#!/bin/sh\n"{sys.executable}" "$@" </dev/null\nexit $?\n')
+    launcher.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    widget = request.getfixturevalue("measured")
+    (worker,) = psutil.Process(widget.logic._service.pid).children()
+    assert "ChestCTJobs.measure_worker" in worker.cmdline()
+    widget.logic.close()
+    assert host.wait_for(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE, 1.0)
 
 
 def test_without_a_volume_apply_is_off_and_says_why(host: Any) -> None:

@@ -248,3 +248,27 @@ def test_slicers_interpreter_is_used_and_a_cancel_reaches_what_its_launcher_star
     job.cancel()
     assert _wait(lambda: not job.poll(), CANCEL_LIMIT_S)
     assert job.state is JobState.cancelled and _wait(lambda: not _runs(grandchild), 0.5)
+
+
+def test_worker_processes_are_started_without_slicers_launcher() -> None:
+    """It would hand their pipes to nobody: the pool would wait for ever."""
+    script = """
+import sys
+from multiprocessing import spawn
+from ChestCTJobs.child import start_workers_without_launcher
+start_workers_without_launcher()
+print(spawn.get_executable().decode() == sys.executable)
+sys.executable = "/opt/Slicer/bin/PythonSlicer"
+start_workers_without_launcher()
+print(spawn.get_executable().decode())
+"""
+    path = os.pathsep.join(entry for entry in sys.path if entry)
+    ended = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        encoding="utf-8",
+        env={**os.environ, "PYTHONPATH": path},
+        check=True,
+    )
+    unchanged, chosen = ended.stdout.splitlines()
+    assert unchanged == "True" and "PythonSlicer" not in chosen and Path(chosen).is_file()
