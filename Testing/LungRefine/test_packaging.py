@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import os
 import re
 import subprocess
 import sys
@@ -82,6 +83,36 @@ print("loaded")
         [sys.executable, "-c", script], capture_output=True, text=True, encoding="utf-8", env=environment, check=False
     )
     assert ended.returncode == 0 and "loaded" in ended.stdout, ended.stderr[-2000:]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_an_older_python_is_told_what_is_needed(module: str) -> None:
+    """Up to 5.8 Slicer has Python 3.9: the modules' first import of ours must say so, not fail somewhere later."""
+    tree = ast.parse((REPOSITORY / module / f"{module}.py").read_text(encoding="utf-8"))
+    first = next(
+        node.module
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("ChestCT")
+    )
+    script = f"""
+import sys
+sys.version_info = (3, 9, 10)
+try:
+    import {first}
+except ImportError as error:
+    print(error)
+"""
+    path = os.pathsep.join(str(REPOSITORY / name) for name in MODULES)
+    ended = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, encoding="utf-8", env={"PYTHONPATH": path}, check=False
+    )
+    assert "3D Slicer 5.10" in ended.stdout, ended.stderr
+
+
+def test_what_older_pythons_import_first_is_written_for_them() -> None:
+    """A file that does not parse could not say what is needed."""
+    for path in (*(REPOSITORY / m / f"{m}.py" for m in MODULES), *(REPOSITORY / "LungRefine/ChestCTJobs").glob("*.py")):
+        ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 9))
 
 
 def test_module_files_use_no_threads() -> None:
