@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from ChestCTLib.errors import InputError
 from ChestCTLib.io import read_labels, read_volume
-from ChestCTLib.io.atomic import atomic_path
 from ChestCTLib.learning.seeding import derived_seed
-from ChestCTLib.manifest import plain
-from ChestCTLib.phantom import PhantomSettings, make_phantom
+from ChestCTLib.phantom import Phantom, PhantomSettings
 from ChestCTLib.phantom.settings import Diagnosis
 from ChestCTLib.progress import CancelCheck, Progress, never_cancelled, no_progress, raise_if_cancelled
 from COVIDMTLLib.intensity_map.classes import CLASS_KEYS, CLASS_OF_DIAGNOSIS, class_number
 from COVIDMTLLib.intensity_map.map import Floats, IntensityMap, MapSettings, brightness, project
+from COVIDMTLLib.phantom_sets import prepare_phantoms
 from COVIDMTLLib.training.cases import PreparedCase, split_cases
 
 SLICE_MM = (3.0, 5.0)  # range the phantoms' slice distance is drawn from, mm
 IN_PLANE_MM = (2.4, 3.2)  # range of their pixels, mm: histograms need no finer ones
 SPLIT_SHARES = (("train", 2 / 3), ("validation", 1 / 9), ("test", 2 / 9))
+DIAGNOSES: tuple[Diagnosis, ...] = ("covid", "cap", "none")  # of one phantom after the other
 COLUMNS = ("scan", "label")  # a table must have; patient, lungs, split may be there
 
 
@@ -90,20 +86,27 @@ def phantom_cases(
         progress: Told the share of phantoms done.
         cancelled: Asked between phantoms.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+
+    def prepare(phantom: Phantom, path: Path) -> dict[str, float]:
+        maps = {
+            "plain": map_image(project(phantom.volume, settings)).astype(np.float16),
+            "masked": map_image(project(phantom.volume, settings, phantom.lungs)).astype(np.float16),
+        }
+        np.savez_compressed(path, allow_pickle=False, **maps)
+        return {}
+
+    kind = "masked" if choice.masked else "plain"
+    wanted = [
+        phantom_settings(choice.first_seed + number, DIAGNOSES[number % len(DIAGNOSES)])
+        for number in range(choice.count)
+    ]
     cases = []
-    diagnoses: tuple[Diagnosis, ...] = ("covid", "cap", "none")
-    for number in range(choice.count):
-        raise_if_cancelled(cancelled)
-        progress(number / choice.count, f"phantom {number + 1} of {choice.count}")
-        diagnosis = diagnoses[number % len(diagnoses)]
-        phantom = phantom_settings(choice.first_seed + number, diagnosis)
-        plain_map, masked_map = _phantom_maps(phantom, settings, folder)
-        name = f"phantom-{phantom.seed:05d}"
-        split = _split_of(number // len(diagnoses))
-        image = masked_map if choice.masked else plain_map
-        cases.append(MapCase(name, name, CLASS_OF_DIAGNOSIS[diagnosis], split, image))
-    progress(1.0, "phantoms are made")
+    for number, phantom in enumerate(prepare_phantoms(wanted, prepare, settings, folder, ".npz", progress, cancelled)):
+        name = f"phantom-{phantom.settings.seed:05d}"
+        with np.load(phantom.file) as stored:
+            image = stored[kind].astype(np.float32)
+        label = CLASS_OF_DIAGNOSIS[phantom.settings.diagnosis]
+        cases.append(MapCase(name, name, label, _split_of(number // len(DIAGNOSES)), image))
     return cases
 
 
@@ -178,32 +181,3 @@ def _split_of(number: int) -> str:
             return name
         place -= share
     raise AssertionError("the shares sum to 1")
-
-
-def _phantom_maps(phantom: PhantomSettings, settings: MapSettings, folder: Path) -> tuple[Floats, Floats]:
-    key = hashlib.sha256(repr((_generator_version(), plain(phantom), plain(settings))).encode()).hexdigest()[:24]
-    file = folder / f"{key}.npz"
-    if not file.is_file():
-        made = make_phantom(phantom)
-        maps = {
-            "plain": map_image(project(made.volume, settings)).astype(np.float16),
-            "masked": map_image(project(made.volume, settings, made.lungs)).astype(np.float16),
-        }
-        with atomic_path(file) as temporary:
-            np.savez_compressed(temporary, allow_pickle=False, **maps)
-    with np.load(file) as stored:
-        return _single(stored["plain"]), _single(stored["masked"])
-
-
-@cache
-def _generator_version() -> str:
-    """Changes with the phantoms' source: maps of an older generator are not taken from the cache."""
-    digest = hashlib.sha256()
-    for source in sorted(resources.files("ChestCTLib.phantom").iterdir(), key=lambda entry: entry.name):
-        if source.name.endswith(".py"):
-            digest.update(source.read_bytes())
-    return digest.hexdigest()
-
-
-def _single(array: npt.NDArray[np.float16]) -> Floats:
-    return array.astype(np.float32)

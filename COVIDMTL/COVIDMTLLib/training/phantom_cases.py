@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from ChestCTLib.io.atomic import atomic_path
-from ChestCTLib.phantom import Diagnosis, PhantomSettings, make_phantom
-from ChestCTLib.progress import CancelCheck, Progress, never_cancelled, no_progress, raise_if_cancelled
+from ChestCTLib.phantom import Diagnosis, Phantom, PhantomSettings
+from ChestCTLib.progress import CancelCheck, Progress, never_cancelled, no_progress
 from COVIDMTLLib.network_input import InputSettings
+from COVIDMTLLib.phantom_sets import PreparedPhantom, prepare_phantoms
 from COVIDMTLLib.training.cases import PreparedCase, Split
 from COVIDMTLLib.training.data_table import save_prepared
 
@@ -88,32 +86,21 @@ def make_phantom_cases(
         progress: Told the share made.
         cancelled: Asked between phantoms.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    made = []
-    for number in range(count):
-        raise_if_cancelled(cancelled)
-        progress(number / count, f"{split} phantom {number + 1} of {count}")
-        made.append(_one(split, number, input_settings, folder))
-    progress(1.0, f"{split} phantoms made")
-    return made
+
+    def prepare(phantom: Phantom, path: Path) -> dict[str, float]:
+        lungs = imperfect_mask(phantom.lungs, phantom.settings.seed) if split == "train" else phantom.lungs
+        save_prepared(path, phantom.volume, lungs, input_settings)
+        return {"lesion_share": float((phantom.lesions > 0).sum() / max(1, int((phantom.lungs > 0).sum())))}
+
+    wanted = [phantom_settings(split, number) for number in range(count)]
+    made = prepare_phantoms(wanted, prepare, (input_settings, split), folder, ".npy", progress, cancelled)
+    return [_case(f"{split}-{number:05d}", split, phantom) for number, phantom in enumerate(made)]
 
 
-def _one(split: Split, number: int, input_settings: InputSettings, folder: Path) -> PhantomCase:
-    settings = phantom_settings(split, number)
-    name = f"{split}-{number:05d}"
-    array, notes = folder / f"{name}.npy", folder / f"{name}.json"
-    wanted = {"seed": settings.seed, "spacing_mm": list(settings.spacing_mm), "input": input_settings.as_dict()}
-    facts = _read(notes)
-    if facts is None or facts["made_from"] != wanted or not array.is_file():
-        phantom = make_phantom(settings)
-        lungs = imperfect_mask(phantom.lungs, settings.seed) if split == "train" else phantom.lungs
-        save_prepared(array, phantom.volume, lungs, input_settings)
-        share = float((phantom.lesions > 0).sum() / max(1, int((phantom.lungs > 0).sum())))
-        facts = {"made_from": wanted, "lesion_share": share}
-        with atomic_path(notes) as temporary:
-            temporary.write_text(json.dumps(facts), encoding="utf-8")
-    labels = phantom_labels(settings.diagnosis, facts["lesion_share"], settings.seed)
-    return PhantomCase(PreparedCase(name, array, labels, split=split), settings, facts["lesion_share"])
+def _case(name: str, split: Split, phantom: PreparedPhantom) -> PhantomCase:
+    share, settings = phantom.facts["lesion_share"], phantom.settings
+    labels = phantom_labels(settings.diagnosis, share, settings.seed)
+    return PhantomCase(PreparedCase(name, phantom.file, labels, split=split), settings, share)
 
 
 def imperfect_mask(lungs: npt.NDArray[np.uint8], seed: int) -> npt.NDArray[np.uint8]:
@@ -124,10 +111,3 @@ def imperfect_mask(lungs: npt.NDArray[np.uint8], seed: int) -> npt.NDArray[np.ui
     inside = lungs > 0
     wide = rng.random() < 0.5
     return (ndimage.binary_dilation(inside) if wide else ndimage.binary_erosion(inside)).astype(np.uint8)
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        return json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,18 +11,25 @@ import pytest
 
 from ChestCTLib.errors import CancelledError, InputError
 from ChestCTLib.models import list_models
+from ChestCTLib.phantom import PhantomSettings
 from COVIDMTLLib.intensity_map import cases as cases_module
 from COVIDMTLLib.intensity_map.cases import PhantomCasesSettings, map_image, phantom_cases, phantom_settings
 from COVIDMTLLib.intensity_map.classes import CLASS_OF_DIAGNOSIS
 from COVIDMTLLib.intensity_map.classifier import TASK, MapClassifier
 from COVIDMTLLib.intensity_map.map import MapSettings, project
+from COVIDMTLLib.phantom_sets import PreparedPhantom
 
 UNSEEN_SEED = 900_000  # far beyond the seeds of any training
 
 
 def test_splits_hold_every_class_and_never_share_a_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    image = np.zeros((256, 256), dtype=np.float32)
-    monkeypatch.setattr(cases_module, "_phantom_maps", lambda *arguments: (image, image))  # anatomy plays no part here
+    blank = tmp_path / "blank.npz"
+    np.savez(blank, plain=np.zeros((256, 256), np.float16))
+
+    def prepared(wanted: Sequence[PhantomSettings], *_: object) -> list[PreparedPhantom]:
+        return [PreparedPhantom(settings, blank, {}) for settings in wanted]
+
+    monkeypatch.setattr(cases_module, "prepare_phantoms", prepared)  # anatomy plays no part here
     cases = phantom_cases(PhantomCasesSettings(count=54), MapSettings(), tmp_path)
     assert Counter((case.split, case.label) for case in cases) == {
         (split, label): number
