@@ -29,6 +29,8 @@ class ReportPanel:
         self._answers: list[case_results.Answer] = []
         self._shown: tuple[Any, ...] = ()
         self._volume: Any = None
+        # Slicer may have been started in a folder that cannot be written
+        self.ui.exportDirectoryButton.directory = slicer.app.defaultScenePath
         self.ui.modelComboBox.currentIndexChanged.connect(self.onModelChosen)
         self.ui.exportButton.clicked.connect(self.onExport)
 

@@ -60,6 +60,7 @@ class Application(QObject):
     aboutToQuit = Signal()
     startupCompleted = Signal()
     applicationName = "Slicer"
+    defaultScenePath = str(Path.home())
 
     def __init__(self, core: SlicerApp, testing: bool) -> None:
         super().__init__()
