@@ -106,9 +106,17 @@ def install_system_packages(packages: dict[str, str], required: bool) -> None:
 
 
 def pip(*arguments: str, capture: bool = False) -> subprocess.CompletedProcess[str]:
-    """Run the environment's pip with the project's constraints."""
+    """Run the environment's pip.
+
+    Raises:
+        SystemExit: It failed, and its message was not to be captured.
+    """
     command = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", *arguments]
-    return subprocess.run(command, text=True, check=not capture, capture_output=capture)
+    done = subprocess.run(command, text=True, capture_output=capture)
+    if done.returncode and not capture:
+        say("pip failed; its message stands above. Once that is mended (a network, a package index), call make again.")
+        raise SystemExit(1)
+    return done
 
 
 def make_environment() -> None:
