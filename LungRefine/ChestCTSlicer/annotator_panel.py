@@ -43,6 +43,7 @@ class AnnotatorPanel:
         self._saved = True
         self._leaving: Any = None  # the CT that goes when the next one is there
         self._limited: tuple[Any, Any] | None = None
+        self._inRange = False
         self._steps: Iterator[None] | None = None
         self._timer = widget.makeTimer(TICK_MS, self._tick)
         self.ui.pairsFolderButton.clicked.connect(self.onChooseFolder)
@@ -87,8 +88,11 @@ class AnnotatorPanel:
     def limitPainting(self) -> None:
         """Set the editor's masks to what is ticked."""
         parameters, editor = self._parameters, self._widget.logic.editorNode()
-        low, high = parameters.paintFrom, parameters.paintTo
-        paint_limits.limit_to_range(editor, *((low, high) if parameters.paintInRange else (None, None)))
+        if parameters.paintInRange:
+            paint_limits.limit_to_range(editor, parameters.paintFrom, parameters.paintTo)
+        elif self._inRange:  # only then: the editor has a box of its own for this, also ticked by Threshold
+            paint_limits.limit_to_range(editor, None, None)
+        self._inRange = parameters.paintInRange
         lesions, lungs = parameters.lesions, parameters.lungs
         if lesions is None or self._steps is not None:
             return

@@ -49,6 +49,10 @@ def test_painting_is_limited_to_the_lungs_and_a_range_and_set_free_again(
     measured.ui.paintInRangeCheckBox.click()
     settled(host, measured)
     assert not paint_limits.has_limit(lesions) and not editor.GetSourceVolumeIntensityMask()
+    editor.SetSourceVolumeIntensityMask(True)  # in the editor's own box, which stays the user's
+    measured.measureSoon()
+    settled(host, measured)
+    assert editor.GetSourceVolumeIntensityMask()
     assert editor.GetMaskMode() == slicer.vtkMRMLSegmentationNode.EditAllowedEverywhere
     assert host.scene.GetNumberOfNodes() == count
     assert "by hand" not in text(measured.ui.findingLabel)
