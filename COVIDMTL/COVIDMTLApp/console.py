@@ -12,7 +12,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from enum import Enum
 from types import FrameType
@@ -20,6 +20,7 @@ from typing import Any
 
 import typer
 
+from ChestCTLib.case_report import RESEARCH_NOTICE, Measure
 from ChestCTLib.errors import CancelledError, ChestCTError
 from ChestCTLib.progress import CancelCheck, Progress, never_cancelled, no_progress
 
@@ -52,6 +53,17 @@ def say(text: str) -> None:
     """Tell the user something on standard output; silent where a program reads it."""
     if not is_json():
         typer.echo(text)
+
+
+def say_measures(measures: Iterable[Measure]) -> None:
+    """Tell measures of a report; a model's answer with its model, what that learned from, and the research notice."""
+    modelled = False
+    for measure in measures:
+        model = f" [{measure.source}; learned from: {measure.evidence}]" if measure.evidence else ""
+        modelled = modelled or bool(model)
+        say(f"{measure.label}: {measure.text} {measure.unit}".rstrip() + model)
+    if modelled:
+        say(RESEARCH_NOTICE)
 
 
 def emit(values: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ from ChestCTLib.volume import CTVolume
 
 Mask = npt.NDArray[np.uint8]
 
+SOURCE = "the scan's file"
 OUTLINE_COLORS = "Right lung outlined in blue, left lung in green"
 LESION_COLORS = "ground glass filled in yellow, consolidation in red"
 
@@ -47,17 +48,20 @@ def _scan_measures(scan: CTVolume) -> tuple[Measure, ...]:
     apart, height, width = scan.spacing_mm
     pixel = f"{height:.2f} x {width:.2f}"
     return (
-        Measure("scan.slices", "Slices", slices, "", decimals=0),
-        Measure("scan.matrix", "Pixels a slice", f"{rows} x {columns}", ""),
-        Measure("scan.pixel", "Pixel", pixel, "mm"),
-        Measure("scan.slice_distance", "Distance of the slices", apart, "mm", decimals=2),
+        Measure("scan.slices", "Slices", slices, "", SOURCE, decimals=0),
+        Measure("scan.matrix", "Pixels a slice", f"{rows} x {columns}", "", SOURCE),
+        Measure("scan.pixel", "Pixel", pixel, "mm", SOURCE),
+        Measure("scan.slice_distance", "Distance of the slices", apart, "mm", SOURCE, decimals=2),
         Measure(
             "scan.slice_thickness",
             "Nominal slice thickness",
             made.slice_thickness_mm,
             "mm",
+            SOURCE,
             why="" if made.slice_thickness_mm else silent,
             decimals=2,
         ),
-        Measure("scan.kernel", "Reconstruction kernel", made.kernel or None, "", why="" if made.kernel else silent),
+        Measure(
+            "scan.kernel", "Reconstruction kernel", made.kernel or None, "", SOURCE, why="" if made.kernel else silent
+        ),
     )

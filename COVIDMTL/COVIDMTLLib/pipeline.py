@@ -162,7 +162,7 @@ def run_case(
         "lesions": replace(lesion_settings, method=lesion_result.method) if given.lesions is None else GIVEN,
     }
     report = CaseReport(
-        case_id=f"case-{volume_sha256(volume)[:8]}",
+        case_id=settings.case_id or f"case-{volume_sha256(volume)[:8]}",
         sections=tuple(draft.sections),
         warnings=tuple(dict.fromkeys(draft.warnings)),
         provenance=make_manifest(

@@ -8,6 +8,11 @@ import subprocess
 import sys
 import textwrap
 
+import pytest
+
+from ChestCTLib.case_report import RESEARCH_NOTICE, Measure
+from COVIDMTLApp import console
+
 COMMAND = [sys.executable, "-m", "COVIDMTLApp"]
 
 
@@ -79,3 +84,15 @@ def test_the_module_runs_without_the_installed_script() -> None:
     )
     assert done.returncode == 0
     assert "Usage: covidmtl" in done.stdout
+
+
+def test_a_models_answer_is_told_with_what_it_learned_from_and_the_research_notice(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    volume = Measure("lungs.volume", "Lung volume", 4000.0, "mL", "lung mask")
+    answer = Measure("p", "COVID-19", 0.5, "probability", "Stacked model", decimals=3, evidence="real cohort")
+    console.say_measures([volume])
+    assert capsys.readouterr().out == "Lung volume: 4000.0 mL\n"
+    console.say_measures([volume, answer])
+    told = capsys.readouterr().out.splitlines()
+    assert told[1:] == ["COVID-19: 0.500 probability [Stacked model; learned from: real cohort]", RESEARCH_NOTICE]

@@ -14,6 +14,7 @@ import pytest
 
 from ChestCTLib.case_report import CaseReport
 from ChestCTLib.errors import ModelError
+from ChestCTLib.manifest import volume_sha256
 from ChestCTLib.models import find_model
 from ChestCTLib.phantom import PhantomSettings, make_phantom
 from ChestCTLib.reporting.csv_view import measures_csv
@@ -101,6 +102,10 @@ def test_the_summary_holds_lungs_lesions_distribution_severity_and_the_models_ev
     assert all(m.unit for group in groups.values() for m in group.measures if isinstance(m.value, float))
 
 
+def test_a_case_is_named_after_its_hash_unless_a_name_is_asked_for(scan: CTVolume, case: Case) -> None:
+    assert case.report.case_id == f"case-{volume_sha256(scan)[:8]}"
+
+
 def test_the_manifest_tells_kernel_and_slice_thickness(case: Case) -> None:
     said = case.report.provenance["input"]
     assert (said["kernel"], said["slice_thickness_mm"]) == ("B31f", 5.0)
@@ -113,7 +118,8 @@ def test_the_manifest_tells_the_method_that_was_used_when_the_networks_weights_a
         raise ModelError(f"The weights of '{model_id}' are missing.", "Install the extension again.")
 
     monkeypatch.setattr("LesionSegLib.weights_files.load_multi_decoder", gone)
-    report = run_case(scan, CaseSettings(without=frozenset(PARTS))).report
+    report = run_case(scan, CaseSettings(without=frozenset(PARTS), case_id="Study 7")).report
+    assert report.case_id == "Study 7"  # as it was asked for
     assert report.provenance["settings"]["lesions"]["method"] == HU_BANDS
     assert report.provenance["settings"]["case"]["lesions"] is None  # what was asked for
     assert report.provenance["models"] == []

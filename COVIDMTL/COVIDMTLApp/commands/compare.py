@@ -33,7 +33,5 @@ def compare(
         console.emit({"result": {"folder": str(out), "case_id": report.case_id}})
         for warning in found.warnings:
             console.say(f"warning: {warning}")
-        for key in SUMMARY_KEYS:
-            measure = report.measure(key)
-            console.say(f"{measure.label}: {measure.text} {measure.unit}".rstrip())
+        console.say_measures(report.measure(key) for key in SUMMARY_KEYS)
         console.say(f"Report: {out / 'report.html'}")

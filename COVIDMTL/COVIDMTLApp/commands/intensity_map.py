@@ -55,7 +55,6 @@ def intensity_map(
     from COVIDMTLApp import console
 
     with console.running("Intensity map") as (progress, cancelled):
-        from ChestCTLib.case_report import RESEARCH_NOTICE
         from ChestCTLib.errors import InputError
         from ChestCTLib.io import read_labels, read_volume
         from ChestCTLib.labels import LESION_LABELS, LUNG_LABELS
@@ -89,11 +88,7 @@ def intensity_map(
             features |= map_features(prediction)
         write_map(found, section, out, features)
         console.emit({"result": {"folder": str(out), "slices": len(found.counts), "masked": found.masked}})
-        for measure in section.measures:
-            remark = f" [learned from: {measure.evidence}]" if measure.evidence else ""
-            console.say(f"{measure.label}: {measure.text} {measure.unit}".rstrip() + remark)
-        if prediction is not None:
-            console.say(RESEARCH_NOTICE)
+        console.say_measures(section.measures)
         console.say(f"Map: {out / 'intensity-map.png'}")
 
 

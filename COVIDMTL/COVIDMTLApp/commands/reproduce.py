@@ -14,6 +14,7 @@ CohortOption = Annotated[Path, typer.Option(help="Folder with features.csv.gz an
 OutputOption = Annotated[
     Path | None, typer.Option("--output", "-o", help="Folder for the CSV file and the figures.", metavar="OUT")
 ]
+SMALL = 5e-5  # below, four digits would show 0.0000
 ROWS_SHOWN = 80  # the longest table has 72 rows; figures' rows go to the CSV file
 
 
@@ -88,11 +89,10 @@ def reproduce_fig8(
 def _forests(name: str, cohort: Path, output: Path | None) -> None:
     from COVIDMTLApp import console
     from COVIDMTLLib.cohort.table import read_cohort
-    from COVIDMTLLib.cohort.tables import table3, table4
+    from COVIDMTLLib.cohort.tables import forest_table
 
-    make = {"table3": table3, "table4": table4}[name]
     with console.running(name.replace("table", "Table ")) as (progress, cancelled):
-        _show(make(read_cohort(cohort), progress=progress, cancelled=cancelled), output)
+        _show(forest_table(name, read_cohort(cohort), progress=progress, cancelled=cancelled), output)
 
 
 def _show(result: Reproduction, output: Path | None) -> None:
@@ -114,4 +114,6 @@ def _show(result: Reproduction, output: Path | None) -> None:
 
 
 def _text(cell: str | int | float) -> str:
-    return f"{cell:.4f}" if isinstance(cell, float) else str(cell)
+    if not isinstance(cell, float):
+        return str(cell)
+    return f"{cell:.4f}" if cell == 0 or abs(cell) >= SMALL else f"{cell:.1e}"

@@ -12,7 +12,7 @@ from COVIDMTLApp.options import Device, LungMethod, Scan, Series
 
 
 class Sex(str, Enum):
-    """The patient's sex, for the prognosis."""
+    """The patient's sex."""
 
     female = "female"
     male = "male"
@@ -47,10 +47,13 @@ def run(
         bool, typer.Option(help="The given lesions were corrected by hand; the report says so.")
     ] = False,
     series: Series = None,
-    age: Annotated[float | None, typer.Option(help="Age in years; only the prognosis uses it.")] = None,
-    sex: Annotated[Sex | None, typer.Option(help="Sex; only the prognosis uses it.")] = None,
+    age: Annotated[float | None, typer.Option(help="Age in years, for the models that use age and sex.")] = None,
+    sex: Annotated[Sex | None, typer.Option(help="Sex, for the same models.")] = None,
     without: Annotated[list[Part] | None, typer.Option(help="Leave this part out; may be given several times.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
+    case_id: Annotated[
+        str | None, typer.Option(help="Name of the case in the report; without it a neutral one that names no patient.")
+    ] = None,
     scene: Annotated[bool, typer.Option(help="Write a Slicer scene, where its libraries are installed.")] = True,
 ) -> None:
     """Run the whole case: lungs, lesions, measures, models, report and scene."""
@@ -74,6 +77,7 @@ def run(
             age=age,
             sex=sex.value if sex else None,
             without=frozenset(p.value for p in without or ()),
+            case_id=case_id,
         )
         check_case_folder(out)
         volume = read_volume(scan, series, part(progress, 0.0, 0.1), cancelled)
@@ -94,8 +98,5 @@ def run(
         console.emit({"result": {"case": str(out), "case_id": case.report.case_id}})
         for warning in case.report.warnings:
             console.say(f"warning: {warning}")
-        for key in SUMMARY_KEYS:
-            if key in measures:
-                measure = measures[key]
-                console.say(f"{measure.label}: {measure.text} {measure.unit}".rstrip())
+        console.say_measures(measures[key] for key in SUMMARY_KEYS if key in measures)
         console.say(f"Report: {out / 'report.html'}")

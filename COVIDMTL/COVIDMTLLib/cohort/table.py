@@ -102,9 +102,11 @@ def _read(path: Path) -> pd.DataFrame:
     if not path.is_file():
         raise InputError(f"The cohort's {path.name} is not in '{path.parent.name}'.", "Give the folder that holds it.")
     try:
-        return pd.read_csv(path, index_col="pid")
+        table = pd.read_csv(path)
     except (ValueError, OSError, EOFError) as error:
         raise InputError(f"{path.name} cannot be read: {error}.", "Use the released files.") from error
+    _check_columns(table, ("pid",), path.name)
+    return table.set_index("pid")
 
 
 def _check_columns(table: pd.DataFrame, wanted: tuple[str, ...], name: str) -> None:

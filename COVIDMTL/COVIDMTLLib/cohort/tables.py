@@ -23,8 +23,10 @@ from COVIDMTLLib.tasks import TASK_BY_NAME, TASKS
 
 SCORE_NAMES = tuple(field.name for field in fields(Scores))
 TABLE8_SEEDS = 5
-TABLE3_TASKS = ("ct", "nat")
-TABLE4_TASKS = ("severity",)
+FOREST_TABLES = {
+    "table3": ("Table 3: diagnosis from the features, RF and LGBM", ("ct", "nat")),
+    "table4": ("Table 4: severity from the features, RF and LGBM", ("severity",)),
+}  # title and tasks
 AUC_NOTE = (
     "AUC: one class against the rest, macro average over the classes (with two classes the usual area). "
     "Precision, recall and F1 are weighted by class size, so recall equals accuracy."
@@ -35,28 +37,20 @@ SCALING_NOTE = (
 )
 
 
-def table3(
-    cohort: Cohort, settings: ForestSettings | None = None, progress: Progress = no_progress,
+def forest_table(
+    name: str, cohort: Cohort, settings: ForestSettings | None = None, progress: Progress = no_progress,
     cancelled: CancelCheck = never_cancelled,
 ) -> Reproduction:  # fmt: skip
-    """Table 3, rows RF and LGBM: against radiology and nucleic acid test; ``settings.name`` is ignored."""
-    title = "Table 3: diagnosis from the features, RF and LGBM"
-    return _forest_table("table3", title, cohort, TABLE3_TASKS, settings, progress, cancelled)
+    """The rows RF and LGBM of Table 3 (radiology and nucleic acid test) or Table 4 (severity).
 
-
-def table4(
-    cohort: Cohort, settings: ForestSettings | None = None, progress: Progress = no_progress,
-    cancelled: CancelCheck = never_cancelled,
-) -> Reproduction:  # fmt: skip
-    """Table 4, rows RF and LGBM: severity; ``settings.name`` is ignored."""
-    title = "Table 4: severity from the features, RF and LGBM"
-    return _forest_table("table4", title, cohort, TABLE4_TASKS, settings, progress, cancelled)
-
-
-def _forest_table(
-    name: str, title: str, cohort: Cohort, tasks: Sequence[str], settings: ForestSettings | None,
-    progress: Progress, cancelled: CancelCheck,
-) -> Reproduction:  # fmt: skip
+    Args:
+        name: One of ``FOREST_TABLES``.
+        cohort: The cohort.
+        settings: Of the forests; their names are set here.
+        progress: Told before each forest.
+        cancelled: Asked before each forest.
+    """
+    title, tasks = FOREST_TABLES[name]
     train, test = cohort.values(cohort.train), cohort.values(cohort.test)
     everything = np.concatenate([train, test])
     jobs: list[tuple[ForestName, str]] = [(model, task) for model in get_args(ForestName) for task in tasks]
@@ -130,11 +124,11 @@ def table8(
                 runs[task.name].append(astuple(scores(cohort.task(task.name, cohort.test), found[task.name])))
         for task in TASKS:
             values = np.array(runs[task.name])
-            spread = values.std(axis=0, ddof=1) if seeds > 1 else np.full(len(SCORE_NAMES), np.nan)
+            spread: Sequence[Cell] = values.std(axis=0, ddof=1).tolist() if seeds > 1 else ("n/a",) * len(SCORE_NAMES)
             paper: Sequence[Cell] = astuple(MULTITASK_SCORES[task.name])
             if loss != "random":
                 paper = ("",) * len(SCORE_NAMES)  # the paper prints the random-weighted loss only
-            rows.append((loss, task.name, seeds, *values.mean(axis=0).tolist(), *spread.tolist(), *paper))
+            rows.append((loss, task.name, seeds, *values.mean(axis=0).tolist(), *spread, *paper))
     columns = (
         "loss", "task", "seeds", *SCORE_NAMES, *(f"{score}_sd" for score in SCORE_NAMES),
         *(f"paper_{score}" for score in SCORE_NAMES),

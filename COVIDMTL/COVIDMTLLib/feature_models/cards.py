@@ -10,6 +10,7 @@ from COVIDMTLLib.feature_models.evaluate import TaskReport
 from COVIDMTLLib.feature_models.other_hospital import HospitalTransfer
 from COVIDMTLLib.feature_models.robust import Stability
 from COVIDMTLLib.feature_models.split_difficulty import SplitDifficulty
+from COVIDMTLLib.prognosis.feature_sets import SHIPPED_SET
 from COVIDMTLLib.prognosis.leave_one_out import PrognosisTable
 from COVIDMTLLib.tasks import TASKS
 
@@ -40,6 +41,10 @@ ROBUST_LIMITS = (
     " Steady is not right: its answer holds when a scan is smoothed, made noisier or outlined anew, but on public "
     "scans from elsewhere (no visible disease, COVID-19, cancer) it gives ct above 0.9 every time."
 )
+PROGNOSIS_CITATION = (
+    "Outcome prediction of the intensity-map paper (medRxiv 2020.10.15.20213462, section 5, Table 7) on the features "
+    "of Bao et al., Pattern Recognition 124 (2022) 108499"
+)
 CITATION = "Bao et al., COVID-MTL, Pattern Recognition 124 (2022) 108499"
 ON_TEST = "399 published test patients, scored once"
 ON_TEST_AGAIN = "399 published test patients, third scoring"
@@ -49,6 +54,7 @@ ON_FOLDS = "930 training patients, out of fold (five folds)"
 def feature_card(
     model_id: str, title: str, suffix: str, figures: Sequence[Figure], settings: dict[str, Any] | None = None,
     task: str = "features", limits: str = LIMITS, inputs: str = INPUT, split: str = SPLIT,
+    learned_from: str = LEARNED_FROM, citation: str = CITATION,
 ) -> ModelCard:  # fmt: skip
     """A card with what all feature models share; the checksum is filled in when the weights are written."""
     return ModelCard(
@@ -58,7 +64,7 @@ def feature_card(
         file=f"{model_id}{suffix}",
         sha256="",
         evidence="real cohort",
-        learned_from=LEARNED_FROM,
+        learned_from=learned_from,
         split=split,
         input_contract=inputs,
         licence=LICENCE,
@@ -66,7 +72,7 @@ def feature_card(
         limits=limits,
         figures=tuple(figures),
         settings=settings or {},
-        citation=CITATION,
+        citation=citation,
     )
 
 
@@ -127,12 +133,12 @@ def change_figures(stability: Stability) -> list[Figure]:
 
 
 def prognosis_figures(table: PrognosisTable) -> list[Figure]:
-    """Scores of each set of inputs, with their spread over the draws of survivors."""
-    spread_over = f"mean of {table.repeats} sub-samples; interval: mean -+ standard deviation over them"
+    """Scores of each set of inputs, with their spread over the draws of survivors; the shipped model's set first."""
+    spread_over = f"mean of {table.repeats} sub-samples; interval: mean -+ standard deviation over them, within 0 and 1"
     drawn = f"leave-one-out, {table.drawn} patients, {table.deaths} deaths, {spread_over}"
     everyone = f"leave-one-out, all {table.patients} patients, {table.deaths} deaths, {spread_over}"
     figures = []
-    for row in table.rows:
+    for row in sorted(table.rows, key=lambda row: row.inputs != SHIPPED_SET):
         scores = (
             ("AUC", row.auc, drawn), ("precision", row.precision, drawn), ("recall", row.recall, drawn),
             ("AUC", row.auc_all, everyone),
@@ -140,7 +146,7 @@ def prognosis_figures(table: PrognosisTable) -> list[Figure]:
         for name, found, where in scores:
             if found is not None:
                 mean, spread = found
-                interval = _rounded((mean - spread, mean + spread))
+                interval = _rounded((max(0.0, mean - spread), min(1.0, mean + spread)))
                 figures.append(Figure(f"{name}, {row.inputs.name}", round(mean, 4), where, interval))
     return figures
 

@@ -16,10 +16,12 @@ from ChestCTLib.progress import CancelCheck, Progress, never_cancelled, no_progr
 from COVIDMTLLib.cohort.context import CohortContext
 from COVIDMTLLib.cohort.table import Cohort
 from COVIDMTLLib.feature_models.cards import (
+    LEARNED_FROM,
     LIMITS,
     ON_FOLDS,
     ON_TEST,
     ON_TEST_AGAIN,
+    PROGNOSIS_CITATION,
     ROBUST_LIMITS,
     ROBUST_SPLIT,
     SPLIT,
@@ -266,6 +268,8 @@ def _write_prognosis(cohort: Cohort, folder: Path, table: PrognosisTable) -> Non
         PROGNOSIS, "Outcome score from age, sex and lung features", ".safetensors", prognosis_figures(table),
         task="prognosis",
         inputs="The 375 lung features, age in years, sex.",
+        learned_from=f"{len(known)} of the {LEARNED_FROM} Only those of known outcome.",
+        citation=PROGNOSIS_CITATION,
         split=f"Shipped weights: {len(known)} training patients of known outcome, {patients.deaths} deaths. "
         "Figures: leave-one-out over all patients of known outcome.",
         limits="Eighteen deaths in all: every figure is uncertain. The outcome of 724 patients is unknown, and not at "

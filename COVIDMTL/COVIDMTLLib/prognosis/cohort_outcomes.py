@@ -11,10 +11,9 @@ import pandas as pd
 
 from ChestCTLib.errors import InputError
 from COVIDMTLLib.cohort.table import Cohort
-from COVIDMTLLib.prognosis.feature_sets import FeatureSet, table_7
+from COVIDMTLLib.prognosis.feature_sets import LUNG_FEATURES, FeatureSet, table_7
 from COVIDMTLLib.prognosis.patients import Patients
 
-LUNG_FEATURES = "lung features"
 COHORT_SETS = tuple(inputs for inputs in table_7(LUNG_FEATURES) if not inputs.extent)
 """The rows of Table 7 that the cohort alone allows."""
 
@@ -55,14 +54,18 @@ def cohort_patients(
 def read_extents(path: Path) -> dict[int, tuple[float, ...]]:
     """Lesion extents by patient number from a CSV file with the column ``pid`` and one column a lesion type, in %.
 
+    A patient's scans, one row each, are averaged.
+
     Raises:
         InputError: The file is missing or holds something else.
     """
     try:
-        table = pd.read_csv(path, index_col="pid").astype(float)
+        table = pd.read_csv(path).astype(float)
     except (OSError, ValueError) as error:
         raise InputError(f"{path.name} holds no lesion extents: {error}.", "Give a CSV file with pid and %.") from error
+    if "pid" not in table or table.shape[1] < 2:
+        raise InputError(f"{path.name} has the columns {', '.join(table)}.", "It needs pid and lesion types in %.")
     if table.empty or not np.isfinite(table.to_numpy()).all():
         raise InputError(f"{path.name} has missing lesion extents.", "Leave such patients out.")
-    numbers = [int(pid) for pid in table.index]
-    return {pid: tuple(values) for pid, values in zip(numbers, table.to_numpy().tolist(), strict=True)}
+    means = table.groupby("pid").mean()
+    return {int(pid): tuple(values) for pid, values in zip(means.index, means.to_numpy().tolist(), strict=True)}

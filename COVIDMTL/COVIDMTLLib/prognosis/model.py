@@ -14,13 +14,10 @@ from ChestCTLib.io.atomic import atomic_path
 from ChestCTLib.models import ModelCard, model_file
 from COVIDMTLLib.feature_models.members import TreesMember
 from COVIDMTLLib.feature_models.normal_scores import NormalScores
-from COVIDMTLLib.prognosis.feature_sets import FEW_COMPONENTS
+from COVIDMTLLib.prognosis.feature_sets import SHIPPED_SET
 from COVIDMTLLib.prognosis.patients import Features, Labels, Patients
 
 SURVIVOR_LEVELS = np.linspace(0.0, 1.0, 41)
-COMPONENTS = (
-    FEW_COMPONENTS  # the smaller of the paper's two choices, fixed before leave-one-out: 18 deaths carry no more
-)
 TREES = 200
 
 
@@ -63,7 +60,7 @@ class PrognosisModel:
     @classmethod
     def _train(cls, features: Features, demographics: Features, died: Labels, seed: int) -> PrognosisModel:
         scores = NormalScores.fit(features)
-        projection = PCA(COMPONENTS, random_state=seed).fit(scores.transform(features))
+        projection = PCA(SHIPPED_SET.components, random_state=seed).fit(scores.transform(features))
         inputs = np.hstack([projection.transform(scores.transform(features)), demographics])
         weights = np.where(died == 1, len(died) / (2 * died.sum()), len(died) / (2 * (died == 0).sum()))
         trees = TreesMember.fit(inputs, died, seed, TREES, weights)

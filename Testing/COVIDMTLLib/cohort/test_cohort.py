@@ -13,7 +13,7 @@ from ChestCTLib.errors import InputError
 from COVIDMTLLib.cohort.figures import fig5, fig8
 from COVIDMTLLib.cohort.published import published_table5
 from COVIDMTLLib.cohort.table import Cohort, published_split, read_cohort
-from COVIDMTLLib.cohort.tables import table3, table4, table5, table8
+from COVIDMTLLib.cohort.tables import forest_table, table5, table8
 from COVIDMTLLib.feature_models.forests import ForestSettings, forest_probabilities
 from COVIDMTLLib.radiomics import FEATURE_NAMES
 from COVIDMTLLib.statistics.scores import auc
@@ -57,6 +57,9 @@ def test_a_table_without_a_feature_is_refused(tmp_path: Path) -> None:
     pd.DataFrame({"pid": [1]}).to_csv(tmp_path / "labels.csv", index=False)
     with pytest.raises(InputError, match="lacks 374 columns, such as '90Percentile'"):
         read_cohort(tmp_path)
+    (tmp_path / "labels.csv").write_text("patient,age\n")
+    with pytest.raises(InputError, match=r"labels\.csv lacks 1 columns, such as 'pid'"):
+        read_cohort(tmp_path)
 
 
 def test_another_seed_gives_another_split_of_the_same_size() -> None:
@@ -93,8 +96,8 @@ def test_lightgbm_comes_close_to_the_printed_figures_of_an_older_version(cohort:
 @pytest.mark.data
 def test_table3_and_table4_have_a_row_a_model_and_task_beside_the_papers(cohort: Cohort, tmp_path: Path) -> None:
     few = ForestSettings(trees=5)
-    for make, tasks in ((table3, ["ct", "nat"]), (table4, ["severity"])):
-        found = make(cohort, few)
+    for name, tasks in (("table3", ["ct", "nat"]), ("table4", ["severity"])):
+        found = forest_table(name, cohort, few)
         assert found.column("model") == ["RF"] * len(tasks) + ["LGBM"] * len(tasks)
         assert found.column("task") == tasks * 2
         files = found.write(tmp_path)

@@ -40,6 +40,12 @@ def test_lesion_extents_join_by_patient_number(cohort: Cohort, tmp_path: Path) -
     assert list(patients.demographics[:, 0]) == list(range(40, 64))
 
 
+def test_a_patients_scans_are_averaged(tmp_path: Path) -> None:
+    path = tmp_path / "extent.csv"
+    path.write_text("pid,all\n3,10\n7,1\n3,20\n")
+    assert read_extents(path) == {3: (15.0,), 7: (1.0,)}
+
+
 def test_the_rows_of_table_7_are_those_that_the_data_allows() -> None:
     assert [one.extent for one in cohort_sets(False)] == [False] * 5
     assert len(cohort_sets(True)) == 9
@@ -49,6 +55,10 @@ def test_missing_extents_and_extents_of_too_few_deaths_are_named(cohort: Cohort,
     with pytest.raises(InputError, match=r"absent\.csv"):
         read_extents(tmp_path / "absent.csv")
     path = tmp_path / "gaps.csv"
+    for text in ("x,y\n", "x,y\n1,2\n", "pid\n1\n"):
+        path.write_text(text)
+        with pytest.raises(InputError, match="has the columns"):
+            read_extents(path)
     path.write_text("pid,all\n1,\n")
     with pytest.raises(InputError, match="missing lesion extents"):
         read_extents(path)
