@@ -61,7 +61,8 @@ def say_measures(measures: Iterable[Measure]) -> None:
     for measure in measures:
         model = f" [{measure.source}; learned from: {measure.evidence}]" if measure.evidence else ""
         modelled = modelled or bool(model)
-        say(f"{measure.label}: {measure.text} {measure.unit}".rstrip() + model)
+        value = f"{measure.text} ({measure.why})" if measure.value is None else f"{measure.text} {measure.unit}"
+        say(f"{measure.label}: {value}".rstrip() + model)
     if modelled:
         say(RESEARCH_NOTICE)
 

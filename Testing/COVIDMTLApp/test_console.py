@@ -91,8 +91,9 @@ def test_a_models_answer_is_told_with_what_it_learned_from_and_the_research_noti
 ) -> None:
     volume = Measure("lungs.volume", "Lung volume", 4000.0, "mL", "lung mask")
     answer = Measure("p", "COVID-19", 0.5, "probability", "Stacked model", decimals=3, evidence="real cohort")
-    console.say_measures([volume])
-    assert capsys.readouterr().out == "Lung volume: 4000.0 mL\n"
+    ratio = Measure("r", "Peripheral ratio", None, "%", why="No lesion was found.")
+    console.say_measures([volume, ratio])
+    assert capsys.readouterr().out == "Lung volume: 4000.0 mL\nPeripheral ratio: n/a (No lesion was found.)\n"
     console.say_measures([volume, answer])
     told = capsys.readouterr().out.splitlines()
     assert told[1:] == ["COVID-19: 0.500 probability [Stacked model; learned from: real cohort]", RESEARCH_NOTICE]

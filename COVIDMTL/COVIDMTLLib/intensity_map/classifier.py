@@ -114,11 +114,10 @@ class MapClassifier:
             InputError: The map was made with other settings than the model learned from.
         """
         if found.settings != self.map_settings or found.masked != self.masked:
-            kind = "lung-masked" if self.masked else "unmasked"
+            made, wanted = ("lung-masked" if masked else "unmasked" for masked in (found.masked, self.masked))
             raise InputError(
-                f"The map ({'lung-masked' if found.masked else 'unmasked'}, {found.settings}) does not fit the model "
-                f"'{self.card.id}'.",
-                f"Make the {kind} map with {self.map_settings}.",
+                f"The {made} map of {found.settings} does not fit the model '{self.card.id}'.",
+                f"It takes the {wanted} map of {self.map_settings}.",
             )
         image = map_image(found)
         probabilities, features = self.predict_images([image])

@@ -60,6 +60,9 @@ class MapSettings:
         if not MIN_BINS <= self.size <= MAX_SIZE:
             raise InputError(f"The map's size is {self.size}.", f"Use {MIN_BINS} to {MAX_SIZE} pixels.")
 
+    def __str__(self) -> str:
+        return f"{self.low_hu} to {self.high_hu} HU in {self.bins} bins"
+
     @property
     def edges_hu(self) -> npt.NDArray[np.float64]:
         """Edges of the bins, ``bins + 1`` values, HU."""
