@@ -136,6 +136,10 @@ def test_deepsc_is_trained_jointly_and_each_subnet_alone(sets: Path, tmp_path: P
     assert list(result) == ["joint", "segmentation alone", "classification alone"]
     assert result["segmentation alone"]["accuracy"] is None and result["classification alone"]["dice"] is None
     assert 0 <= result["joint"]["accuracy"] <= 1
+    mean, low, high = result["joint"]["dice_gain"]
+    assert low <= mean <= high
+    rows = (tmp_path / "cases.csv").read_text(encoding="utf-8").splitlines()
+    assert len(rows) == 1 + 3 * 3 and rows[1].startswith("joint,3000,covid,")
 
 
 def test_fine_tuning_is_cross_validated_inside_the_training_part(sets: Path, tmp_path: Path) -> None:

@@ -71,7 +71,9 @@ def train_lesions(
     covid19_ct_seg: Covid19CtSeg = None,
     medseg100: Medseg100 = None,
     covid_ct: CovidCt = None,
-    phantoms: Annotated[int, typer.Option(help="deepsc-covid: phantoms to make, a third of each class.")] = 60,
+    phantoms: Annotated[
+        int, typer.Option(help="deepsc-covid: phantoms to train on, a third of each class; half as many are scored.")
+    ] = 120,
     baseline: Annotated[
         list[Baseline] | None,
         typer.Option(help="reconstruction-mtl: also train this in the same run; may be given several times."),
@@ -94,10 +96,9 @@ def train_lesions(
 ) -> None:
     """Train a lesion network on labelled slices, or DeepSC-COVID on phantoms; test parts are never trained on."""
     from COVIDMTLApp import console
+    from COVIDMTLApp.commands.deepsc_networks import DeepSCRequest, train_deepsc_networks
     from COVIDMTLApp.commands.lesion_networks import (
-        DeepSCRequest,
         PictureRequest,
-        train_deepsc_networks,
         train_lesion_encoder_classifier,
         train_picture_networks,
     )
@@ -117,7 +118,9 @@ def train_lesions(
             )
             _train_slices(out, covid19_ct_seg, medseg100, settings, start, model_id, device, progress, cancelled)
         elif method is Method.deepsc_covid:
-            request = DeepSCRequest(out, recipe.value, phantoms, covid19_ct_seg, width, epochs, seed, device.value)
+            request = DeepSCRequest(
+                out, recipe.value, phantoms, covid19_ct_seg, width, epochs, seed, device.value, test
+            )
             train_deepsc_networks(request, progress, cancelled)
         elif method is Method.encoder_classifier:
             train_lesion_encoder_classifier(out, covid_ct, start, test, progress, cancelled)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from LesionSegLib.networks.deepsc_covid import DeepSCCovid, DeepSCOutput, crop_at
+from LesionSegLib.networks.deepsc_covid import CLASSES, DeepSCCovid, DeepSCOutput, crop_at
 
 EPSILON = 1e-6  # keeps logarithms finite; below single precision's resolution near 1
 TASK_AWARE_SCALES = 3
@@ -78,9 +78,13 @@ def task_aware_loss(
 ) -> Tensor:
     """Squared difference of intermediate segmentation and evidence on three scales (equation 10).
 
-    The evidence is cropped to where the patch lies (CROP in equation 5), brought to the scale's size and squashed to
-    [0, 1] like the segmentation. Squares are averaged over voxels, not summed, so that lambda_ta does not depend on the
+    Both sides are brought to [0, 1]: the segmentation by a sigmoid, the evidence, as is usual for activation maps, as
+    its positive part over its maximum in the scan. It is then cropped to where the patch lies (CROP in equation 5) and
+    brought to the scale's size. Squares are averaged over voxels, not summed, so that lambda_ta does not depend on the
     patch size. Coarse segmentation meets the deepest evidence.
+
+    Scans without pneumonia are left out: their lesions are empty, and evidence that must be empty too could not speak
+    for their class, whose logit it adds up to (equation 4).
 
     Args:
         network: Gives the evidence.
@@ -92,18 +96,27 @@ def task_aware_loss(
     evidence = tuple(reversed(network.evidence(output, classes)))  # coarse to fine, as the scales
     etas = network.settings.etas
     wanted = range(TASK_AWARE_SCALES) if multi_scale else (TASK_AWARE_SCALES - 1,)
+    ill = classes != CLASSES.index("none")
     total = torch.zeros((), device=classes.device)
+    if not ill.any():
+        return total
     for index in wanted:
-        segmentation = torch.sigmoid(output.scales[index])
-        own = torch.sigmoid(
-            crop_at(evidence[index], place, segmentation.shape[2:])
-            if place is not None
-            else (
-                functional.interpolate(evidence[index], segmentation.shape[2:], mode="trilinear", align_corners=False)
-            )
+        segmentation = torch.sigmoid(output.scales[index][ill])
+        size = segmentation.shape[2:]
+        shown = activation(evidence[index][ill])
+        own = (
+            functional.interpolate(shown, size, mode="trilinear", align_corners=False)
+            if place is None
+            else crop_at(shown, place[ill], size)
         )
-        total = total + etas[index] * ((segmentation - own) ** 2).mean()
+        total = total + etas[index] * ((segmentation - own) ** 2).mean() * ill.float().mean()
     return total
+
+
+def activation(evidence: Tensor) -> Tensor:
+    """Evidence ``[n, 1, z, y, x]`` as an activation map: its positive part over its maximum in each scan, in [0, 1]."""
+    positive = functional.relu(evidence)
+    return positive / positive.amax(dim=(1, 2, 3, 4), keepdim=True).clamp(min=EPSILON)
 
 
 def total_loss(

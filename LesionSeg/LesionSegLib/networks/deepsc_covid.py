@@ -98,6 +98,7 @@ class DeepSCCovid(nn.Module):
         slices: Tensor | None,
         lesions: Tensor | None = None,
         place: Tensor | None = None,
+        rest: Tensor | None = None,
     ) -> DeepSCOutput:
         """Run the subnets whose input is given; with both, their features are stitched.
 
@@ -107,20 +108,14 @@ class DeepSCCovid(nn.Module):
             lesions: Segmented lesions on the grid of ``slices``, ``[n, 1, ...]``, in [0, 1]; where None, the patch's
                 own lesions in their place, as in training by patches, or nothing without a patch.
             place: ``[n, 3, 2]``, where the patch lies in the scan (:func:`crop_at`); the whole scan when None.
+            rest: Lesions around the patch, on the grid of ``slices``; the patch's own replace them in its place.
 
         Raises:
             InputError: Neither input was given, or an axis does not halve three times.
         """
         if patch is None and slices is None:
             raise InputError("DeepSC-COVID got neither a patch nor slices.")
-        for given in (patch, slices):
-            if given is not None and any(size % 2**DOWNS for size in given.shape[2:]):
-                raise InputError(f"The input has {tuple(given.shape[2:])} voxels.", "Use multiples of 8 on each axis.")
-        lesion_features = self.segmentation_features(patch) if patch is not None else None
-        class_features = self.classification_features(slices) if slices is not None else None
-        if self.settings.cross_stitch and lesion_features is not None and class_features is not None:
-            lesion_features, class_features = self.stitch(lesion_features, class_features)
-
+        lesion_features, class_features = self._features(patch, slices, place)
         lesion: Tensor | None = None
         scales: tuple[Tensor, ...] = ()
         if lesion_features is not None and patch is not None:
@@ -131,9 +126,31 @@ class DeepSCCovid(nn.Module):
             if lesion is None:
                 lesions = torch.zeros_like(slices[:, :1])
             else:
-                lesions = put_at(lesion, _whole(lesion) if place is None else place, slices.shape[2:])
+                lesions = _in_place(lesion, place, slices.shape[2:])
+                if rest is not None:
+                    lesions = lesions + rest * (1.0 - _in_place(torch.ones_like(lesion), place, slices.shape[2:]))
         logits, encoded = self.classifier(class_features, lesions)
         return DeepSCOutput(lesion, scales, logits, encoded)
+
+    def segment(
+        self, patch: Tensor, slices: Tensor | None = None, place: Tensor | None = None
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Lesion probability and the logits of the four scales, without diagnosis; see :meth:`forward`."""
+        features, _ = self._features(patch, slices, place)
+        return self.segmenter(features, patch.shape[2:])
+
+    def _features(
+        self, patch: Tensor | None, slices: Tensor | None, place: Tensor | None
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """The cross-task feature subnet."""
+        for given in (patch, slices):
+            if given is not None and any(size % 2**DOWNS for size in given.shape[2:]):
+                raise InputError(f"The input has {tuple(given.shape[2:])} voxels.", "Use multiples of 8 on each axis.")
+        lesion_features = self.segmentation_features(patch) if patch is not None else None
+        class_features = self.classification_features(slices) if slices is not None else None
+        if self.settings.cross_stitch and lesion_features is not None and class_features is not None:
+            lesion_features, class_features = self.stitch(lesion_features, class_features, place)
+        return lesion_features, class_features
 
     def evidence(self, output: DeepSCOutput, classes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Evidence masks V1..V3 of given classes: encoder maps weighted by the classifier (equation 5, without CROP).
@@ -159,9 +176,13 @@ class DeepSCCovid(nn.Module):
         return maps[0], maps[1], maps[2]
 
 
-def _whole(like: Tensor) -> Tensor:
-    """The place of a patch that is the whole scan."""
-    return torch.tensor([[0.0, 1.0]], device=like.device).expand(len(like), 3, 2)
+def _in_place(patch: Tensor, place: Tensor | None, size: torch.Size) -> Tensor:
+    """A patch on the scan's grid; one without a place is the whole scan."""
+    if place is not None:
+        return put_at(patch, place, size)
+    if patch.shape[2:] == size:
+        return patch
+    return functional.interpolate(patch, size, mode="trilinear", align_corners=False)
 
 
 def crop_at(features: Tensor, place: Tensor, size: torch.Size | tuple[int, ...]) -> Tensor:
@@ -211,12 +232,16 @@ class CrossStitch(nn.Module):
         super().__init__()
         self.weights = nn.Parameter(torch.tensor([[own, other], [other, own]]))
 
-    def forward(self, lesion: Tensor, diagnosis: Tensor) -> tuple[Tensor, Tensor]:
-        """Mix after matching the other task's features to the own size; sizes and channels stay."""
-        w = self.weights
-        mixed_lesion = w[0, 0] * lesion + w[0, 1] * match(diagnosis, lesion.shape[2:])
-        mixed_diagnosis = w[1, 0] * match(lesion, diagnosis.shape[2:]) + w[1, 1] * diagnosis
-        return mixed_lesion, mixed_diagnosis
+    def forward(self, lesion: Tensor, diagnosis: Tensor, place: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Mix after matching the other task's features to the own size; sizes and channels stay.
+
+        With the patch's place in the scan, features meet those of the same tissue: the scan's are cropped to the patch,
+        the patch's padded with zeros to the scan. Without, both are matched about their middles.
+        """
+        w, small, large = self.weights, lesion.shape[2:], diagnosis.shape[2:]
+        cropped = match(diagnosis, small) if place is None else crop_at(diagnosis, place, small)
+        padded = match(lesion, large) if place is None else put_at(lesion, place, large)
+        return w[0, 0] * lesion + w[0, 1] * cropped, w[1, 0] * padded + w[1, 1] * diagnosis
 
 
 class InceptionBlock(nn.Module):

@@ -64,11 +64,20 @@ PICTURE_RECIPES = {"cpu": CPU_PICTURES, "accelerator": PAPER_PICTURES}
 PICTURE_SIDES = {"cpu": 128, "accelerator": 256}  # pixels; 256 is the paper's
 VOLUME_STEPS = {"cpu": 16, "accelerator": 4}  # of covid19_ct_seg every so many slices
 
-# DeepSC-COVID on phantoms: an eighth of the width on a coarse grid; the paper's patch on an accelerator.
+# DeepSC-COVID on phantoms: an eighth of the width on a grid so coarse that a patch is the whole scan, and rates that
+# learn in the few hundred steps two cores can take; the paper's patch and rates on an accelerator.
+DEEPSC_CPU_GRID = (32, 48, 64)
 DEEPSC_RECIPES = {
     "cpu": DeepSCTrainingSettings(
-        network=DeepSCSettings(width=0.125), patch=(16, 64, 96), slices=32, first_epochs=18, second_epochs=18
+        network=DeepSCSettings(width=0.125),
+        patch=DEEPSC_CPU_GRID,
+        slices=DEEPSC_CPU_GRID[0],
+        first_epochs=12,
+        second_epochs=6,
+        first_rate=5e-3,
+        second_rate=1e-3,
+        mirror=0.5,
     ),
     "accelerator": DeepSCTrainingSettings(),
 }
-DEEPSC_GRIDS = {"cpu": (32, 64, 96), "accelerator": (96, 256, 256)}  # voxels of a scan, cropped to its lungs
+DEEPSC_GRIDS = {"cpu": DEEPSC_CPU_GRID, "accelerator": (96, 256, 256)}  # voxels of a scan, cropped to its lungs

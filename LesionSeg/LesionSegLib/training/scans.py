@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -92,6 +92,11 @@ def _cropped(
     volume = window_and_mask(hu[box], lungs[box])
     mask = (lesions[box] > 0).astype(np.float32)
     return DeepSCScan(resample_to_shape(volume, shape), resample_to_shape(mask, shape), label)
+
+
+def mirrored(scan: DeepSCScan) -> DeepSCScan:
+    """The scan with left and right exchanged."""
+    return replace(scan, volume=scan.volume[:, :, ::-1], lesions=scan.lesions[:, :, ::-1])
 
 
 def random_patch(

@@ -9,6 +9,7 @@ import torch
 
 from LesionSegLib.losses.deepsc import (
     DeepSCLossSettings,
+    activation,
     classification_loss,
     dice_loss,
     focal_loss,
@@ -16,7 +17,16 @@ from LesionSegLib.losses.deepsc import (
     task_aware_loss,
     total_loss,
 )
-from LesionSegLib.networks.deepsc_covid import DeepSCCovid, DeepSCSettings
+from LesionSegLib.networks.deepsc_covid import DeepSCCovid, DeepSCOutput, DeepSCSettings
+
+
+class Shows(DeepSCCovid):
+    """Its evidence is a given volume."""
+
+    shown: torch.Tensor
+
+    def evidence(self, output: DeepSCOutput, classes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        return self.shown, self.shown, self.shown
 
 
 def test_dice_loss_by_hand() -> None:
@@ -55,6 +65,24 @@ def test_task_aware_loss_pulls_both_subnets_and_single_scale_is_one_of_its_terms
     loss.backward()
     assert network.classifier.head.weight.grad is not None
     assert network.segmenter.outputs[0].weight.grad is not None
+
+
+def test_task_aware_loss_is_small_where_evidence_and_segmentation_agree_and_leaves_scans_without_lesions_out() -> None:
+    network = Shows(DeepSCSettings(width=0.125))
+    lesion = torch.zeros(1, 1, 4, 8, 8)
+    lesion[..., 2:5, 2:5] = 1.0
+    network.shown = 3.0 * lesion - 1.0
+    output = DeepSCOutput(None, (20.0 * lesion - 10.0,) * 4, torch.zeros(1, 3), (lesion,))
+    assert float(task_aware_loss(network, output, torch.tensor([0]))) == pytest.approx(0.0, abs=1e-6)
+    network.shown = 1.0 - 3.0 * lesion
+    assert float(task_aware_loss(network, output, torch.tensor([0]))) == pytest.approx(0.1 + 0.2 + 0.3, abs=1e-3)
+    assert float(task_aware_loss(network, output, torch.tensor([2]))) == 0.0
+
+
+def test_an_activation_map_is_the_positive_evidence_over_its_maximum() -> None:
+    evidence = torch.tensor([-3.0, 0.0, 1.0, 4.0]).reshape(1, 1, 1, 1, 4)
+    assert activation(evidence).flatten().tolist() == [0.0, 0.0, 0.25, 1.0]
+    assert activation(-evidence.abs()).max() == 0.0
 
 
 def test_the_total_has_only_the_parts_whose_labels_are_there() -> None:

@@ -63,6 +63,30 @@ def test_cross_stitch_mixes_by_its_four_weights() -> None:
     assert diagnosis[0, 0, 1, 1, 1] == 5.0 + 7.0 * 10.0
 
 
+def test_a_patch_meets_the_scan_s_features_where_it_lies() -> None:
+    unit = CrossStitch(own=0.0, other=1.0)
+    scan = torch.rand(1, 1, 8, 8, 8, generator=torch.Generator().manual_seed(2))
+    place = torch.tensor([[[0.0, 0.5], [0.5, 1.0], [0.25, 0.75]]])
+    patch = torch.ones(1, 1, 4, 4, 4)
+    lesion, diagnosis = (mixed.detach() for mixed in unit(patch, scan, place))
+    torch.testing.assert_close(lesion, scan[:, :, 0:4, 4:8, 2:6])
+    assert torch.equal(diagnosis.round(), put_at(patch, place, (8, 8, 8)).round())
+    assert diagnosis[0, 0, 1, 6, 4] == pytest.approx(1.0) and diagnosis[0, 0, 1, 1, 4] == 0.0
+
+
+def test_lesions_around_the_patch_stay_and_those_in_its_place_are_its_own() -> None:
+    patch, slices = inputs()
+    network = DeepSCCovid(DeepSCSettings(width=0.125, cross_stitch=False)).eval()
+    place = torch.tensor([[[0.0, 1.0], [0.0, 0.5], [0.0, 0.5]]]).expand(2, 3, 2)
+    rest = torch.ones_like(slices)
+    own = put_at(network.segment(patch)[0], place, slices.shape[2:])
+    expected = own.clone()
+    expected[..., 16:, :] = 1.0
+    expected[..., 16:] = 1.0
+    logits = network(patch, slices, place=place, rest=rest).class_logits
+    torch.testing.assert_close(logits, network(None, slices, expected).class_logits)
+
+
 def test_without_the_unit_the_diagnosis_does_not_see_the_patch_s_features() -> None:
     patch, slices = inputs()
     network = DeepSCCovid(DeepSCSettings(width=0.125, cross_stitch=False))

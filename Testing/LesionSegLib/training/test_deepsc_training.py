@@ -10,8 +10,18 @@ import torch
 
 from ChestCTLib.phantom import Phantom
 from LesionSegLib.networks.deepsc_covid import DeepSCCovid, DeepSCOutput, DeepSCSettings
-from LesionSegLib.training.scans import DeepSCScan, equidistant_slices, random_patch, scan_of_phantom, window_and_mask
-from LesionSegLib.training.train_deepsc import DeepSCTrainingSettings, score_deepsc, train_deepsc
+from LesionSegLib.training.scans import (
+    DeepSCScan,
+    equidistant_slices,
+    mirrored,
+    random_patch,
+    sampled,
+    scan_of_phantom,
+    window_and_mask,
+)
+from LesionSegLib.training.score_deepsc import DeepSCScores, score_deepsc
+from LesionSegLib.training.train_deepsc import DeepSCTrainingSettings, pretrain_deepsc, train_deepsc
+from LesionSegLib.training.whole_scans import read_scan, segment_scan
 
 SETTINGS = DeepSCTrainingSettings(
     network=DeepSCSettings(width=0.0625), patch=(8, 16, 16), slices=8, first_epochs=2, second_epochs=1, batch=2
@@ -59,10 +69,49 @@ def test_a_phantom_becomes_a_lung_masked_scan_with_its_label(covid_phantom: Phan
 def test_both_stages_run_jointly_and_for_each_subnet_alone(tmp_path: Path, segment: bool, classify: bool) -> None:
     scans = [toy_scan(label, label) for label in (0, 1, 2)]
     network = train_deepsc(scans, tmp_path, SETTINGS, segment, classify)
-    scores = score_deepsc(network, scans, SETTINGS, segment, classify)
+    scores = DeepSCScores.of(score_deepsc(network, scans, SETTINGS, segment, classify))
     assert (scores.dice is None) != segment
     assert (scores.accuracy is None) != classify
-    assert len((tmp_path / "log.csv").read_text().splitlines()) == 1 + 3
+    epochs = [len((tmp_path / f"stage-{stage}" / "log.csv").read_text().splitlines()) - 1 for stage in (1, 2)]
+    assert epochs == [SETTINGS.first_epochs, SETTINGS.second_epochs]
+
+
+def test_a_shared_first_stage_trains_what_the_segmentation_learns_alone(tmp_path: Path) -> None:
+    scans = [toy_scan(label, label) for label in (0, 1, 2)]
+    folders = {name: tmp_path / name for name in ("shared", "branch", "alone")}
+    for folder in folders.values():
+        folder.mkdir()
+    pretrained = pretrain_deepsc(scans, folders["shared"], SETTINGS)
+    branch = train_deepsc(scans, folders["branch"], SETTINGS, classify=False, pretrained=pretrained)
+    alone = train_deepsc(scans, folders["alone"], SETTINGS, classify=False)
+    for a, b in zip(branch.segmenter.parameters(), alone.segmenter.parameters(), strict=True):
+        torch.testing.assert_close(a, b)
+    assert not torch.equal(branch.classifier.head.weight, alone.classifier.head.weight)  # learnt in the shared stage
+
+
+def test_mirroring_exchanges_left_and_right_of_scan_and_lesions() -> None:
+    scan = toy_scan(0, 0)
+    np.testing.assert_array_equal(mirrored(scan).volume[..., 0], scan.volume[..., -1])
+    np.testing.assert_array_equal(mirrored(mirrored(scan)).lesions, scan.lesions)
+
+
+def test_patches_of_a_scan_are_put_together_where_they_lie(monkeypatch: pytest.MonkeyPatch) -> None:
+    scan, network = toy_scan(0, 0), DeepSCCovid(SETTINGS.network).eval()
+    monkeypatch.setattr(network, "segment", lambda patch, slices, place: (patch, ()))
+    found = segment_scan(network, scan, (8, 16, 16), None, torch.device("cpu"))  # the last patch moves inwards
+    np.testing.assert_array_equal(found, scan.volume)
+
+
+def test_a_scan_of_one_patch_is_read_in_one_pass_of_the_network() -> None:
+    torch.manual_seed(0)
+    scan, network = toy_scan(0, 0), DeepSCCovid(SETTINGS.network).eval()
+    said = read_scan(network, scan, (8, 16, 24), 8, True, True, torch.device("cpu"))
+    volume = sampled(scan, 8)[None]
+    with torch.inference_mode():
+        output = network(volume, volume)
+    assert said.lesions is not None and said.logits is not None and output.lesion is not None
+    np.testing.assert_allclose(said.lesions, output.lesion[0, 0].numpy(), atol=1e-6)
+    np.testing.assert_allclose(said.logits, output.class_logits[0].numpy(), atol=1e-5)
 
 
 def test_the_same_seed_trains_the_same_network(tmp_path: Path) -> None:
@@ -81,10 +130,10 @@ def test_stacks_without_a_diagnosis_teach_the_segmentation_alone(tmp_path: Path)
     folders = [tmp_path / name for name in ("with", "without")]
     for folder in folders:
         folder.mkdir()
-    both = train_deepsc(scans + stacks, folders[0], SETTINGS, segment=False)
-    alone = train_deepsc(scans, folders[1], SETTINGS, segment=False)
-    assert score_deepsc(both, stacks, SETTINGS).accuracy is None
-    assert set(both.state_dict()) == set(alone.state_dict())
+    taught = [train_deepsc(scans + stacks, folders[0], SETTINGS), train_deepsc(scans, folders[1], SETTINGS)]
+    assert DeepSCScores.of(score_deepsc(taught[0], stacks, SETTINGS)).accuracy is None
+    first = [network.segmenter.outputs[-1].weight for network in taught]
+    assert not torch.allclose(*first)
 
 
 class LooksAt(DeepSCCovid):
@@ -102,7 +151,8 @@ def test_evidence_in_lesions_is_weighed_against_evidence_in_the_lungs(everywhere
     network = LooksAt(SETTINGS.network).eval()
     shown = np.ones_like(scan.lesions) if everywhere else scan.lesions
     network.shown = torch.from_numpy(shown)[None, None]
-    ratio = score_deepsc(network, [scan], SETTINGS, segment=False).evidence_ratio
+    (case,) = score_deepsc(network, [scan], SETTINGS, segment=False)
+    ratio = case.evidence_ratio
     assert (
         ratio == pytest.approx(1.0) if expected == "one" else ratio == pytest.approx(1 / scan.lesions.mean(), rel=0.1)
     )
