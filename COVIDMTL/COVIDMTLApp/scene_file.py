@@ -21,9 +21,11 @@ def scene_writer(case: Case) -> Callable[[Path], None] | None:
         return None
 
     def write(folder: Path) -> None:
+        from ChestCTMRML.report_store import read_report_files
         from ChestCTMRML.scene_file import SceneCase, write_case_scene
 
-        shown = SceneCase(case.volume, case.lungs, case.lesions, case.airway, case.report, case.maps)
+        files = read_report_files(folder)
+        shown = SceneCase(case.volume, case.lungs, case.lesions, case.airway, case.report, files, case.maps)
         write_case_scene(folder / SCENE_NAME, shown)
 
     return write

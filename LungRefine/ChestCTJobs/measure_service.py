@@ -144,6 +144,11 @@ class MeasureService:
         return self._wanted is not None or self._measuring or self._drawing or self._steps is not None
 
     @property
+    def outdated(self) -> bool:
+        """Whether the numbers told last are not those of the latest request, whose own are still awaited."""
+        return self._wanted is not None or self._measuring
+
+    @property
     def pid(self) -> int | None:
         """Process id of the measuring process while it runs."""
         return self._process.pid if self._process is not None else None
@@ -165,7 +170,7 @@ class MeasureService:
                 if next(self._steps, self) is self:
                     self._steps = None
             elif self._wanted is not None and self._ready and not self._measuring:
-                request, self._wanted = self._wanted, None
+                request, self._wanted, self._measuring = self._wanted, None, True
                 self._steps = self._send(request)
             if self._process is not None:
                 self._listen(self._process)
@@ -201,7 +206,6 @@ class MeasureService:
         yield
 
     def _send(self, request: _Request) -> Iterator[None]:
-        self._measuring = True
         self._number += 1
         folder = self._folder / f"mask-{self._number}"
         folder.mkdir()
@@ -246,7 +250,6 @@ class MeasureService:
         elif "error" in values:
             self._error = Failure(values["error"], values["remedy"], self._last_lines())
         elif "measured" in values:
-            self._measuring = False
             self._steps = self._load(int(values["measured"]))
         elif "drawn" in values or "skipped" in values:
             self._drawing = False
@@ -258,9 +261,11 @@ class MeasureService:
         if self._wanted is None:  # else a later edit is on its way, and this result is out of date
             self._measured = _read_result(self._folder / f"mask-{number}")
             yield
+            self._measuring = False
             self._on_measured(self._measured)
             self._drawing = True
             self._ask("draw", ijk_to_local_ras=ijk_to_local_ras(self.volume_node).tolist())
+        self._measuring = False
         for older in range(1, number):
             shutil.rmtree(self._folder / f"mask-{older}", ignore_errors=True)
         yield

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ChestCTLib.case_report import CaseReport, report_from_json
@@ -29,6 +30,15 @@ class ReportFiles:
     html: str
     csv: str
     pdf: bytes = b""
+
+
+def read_report_files(case_folder: Path) -> ReportFiles:
+    """Read the report of a case's folder."""
+    json, html, csv = (
+        (case_folder / name).read_text(encoding="utf-8") for name in ("report.json", "report.html", "measures.csv")
+    )
+    pdf = case_folder / "report.pdf"
+    return ReportFiles(json, html, csv, pdf.read_bytes() if pdf.is_file() else b"")
 
 
 def keep_report(scene: Any, volume_node: Any, files: ReportFiles) -> list[Any]:

@@ -26,6 +26,7 @@ from ChestCTMRML.headless import HeadlessSlicer
 from ChestCTMRML.layouts import REVIEW_LAYOUT, register_layouts
 from ChestCTMRML.overlays import overlay_and_plot_nodes
 from ChestCTMRML.report_nodes import set_report
+from ChestCTMRML.report_store import ReportFiles, keep_report
 from ChestCTMRML.volumes import add_map, add_volume
 
 LabelArray = npt.NDArray[np.uint8]
@@ -43,6 +44,7 @@ class SceneCase:
         lesions: uint8: 1 ground glass, 2 consolidation; None where they were not looked for.
         airway: bool.
         report: Shown as tables and text.
+        files: The report's files, kept in the scene for whoever opens it without the case's folder.
         maps: Arrays of real numbers by name, such as class activation maps.
         name: Of the volume; never a patient's.
     """
@@ -52,6 +54,7 @@ class SceneCase:
     lesions: LabelArray | None = None
     airway: npt.NDArray[np.bool_] | None = None
     report: CaseReport | None = None
+    files: ReportFiles | None = None
     maps: Mapping[str, npt.NDArray[np.floating[Any]]] = field(default_factory=dict)
     name: str = "CT"
 
@@ -102,6 +105,8 @@ def fill_case_scene(scene: Any, case: SceneCase) -> Any:
         nodes += overlay_and_plot_nodes(node)
     if case.report is not None:
         nodes += set_report(scene, node, case.report)
+    if case.files is not None:
+        nodes += keep_report(scene, node, case.files)
     put_in_case_folder(scene, node, nodes)
     middle = displays.center_of_labels(lungs, LPS_FROM_RAS @ volume.ijk_to_lps)
     displays.set_views(scene, node, middle)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ChestCTJobs.case_request import CaseRequest
 from ChestCTJobs.child import Prepared, PreparedMap
 from ChestCTJobs.hand_over import read_labels, read_surfaces, write_array, write_volume
 from ChestCTJobs.job import Work
@@ -27,7 +28,7 @@ from ChestCTMRML.displays import LabelStyle
 from ChestCTMRML.geometry import ijk_to_lps, ijk_to_world_ras
 from ChestCTMRML.nodes import find_owned
 from ChestCTMRML.report_nodes import set_report
-from ChestCTMRML.report_store import ReportFiles, keep_report
+from ChestCTMRML.report_store import ReportFiles, keep_report, read_report_files
 from ChestCTMRML.segmentations import (
     add_segmentation,
     edited_segments,
@@ -46,29 +47,6 @@ LESIONS_SECTION = "lesions"
 CENTER = "COVIDMTL.CenterRAS"
 """Attribute of the lesions: where to cut the views through."""
 LabelArray = npt.NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class CaseRequest:
-    """What to do, in the words of ``covidmtl run``."""
-
-    lesions: str
-    lungs: str = "refined"
-    device: str = "auto"
-    age: float | None = None
-    sex: str | None = None
-    without: tuple[str, ...] = ()
-
-    def arguments(self) -> list[str]:
-        """As arguments of the command."""
-        found = ["--lungs", self.lungs, "--lesions", self.lesions, "--device", self.device]
-        if self.age is not None:
-            found += ["--age", f"{self.age:g}"]
-        if self.sex is not None:
-            found += ["--sex", self.sex]
-        for part in self.without:
-            found += ["--without", part]
-        return found
 
 
 @dataclass(frozen=True)
@@ -166,12 +144,9 @@ def lesion_source(lesions: Any) -> str:
 
 def _load(folder: Path, volume: Any, with_lungs: bool, with_lesions: bool, loaded: list[_Loaded]) -> Iterator[None]:
     case = folder / "case"
-    text, html, csv = (
-        (case / name).read_text(encoding="utf-8") for name in ("report.json", "report.html", "measures.csv")
-    )
-    pdf = (case / "report.pdf").read_bytes() if (case / "report.pdf").is_file() else b""
+    files = read_report_files(case)
     yield
-    found = _Loaded(ReportFiles(text, html, csv, pdf), report_from_json(text))
+    found = _Loaded(files, report_from_json(files.json))
     yield
     if with_lesions:
         found.lesions = read_labels(folder, "lesions")

@@ -9,12 +9,13 @@ from typing import Any
 
 from trame.app import asynchronous
 
+from ChestCTJobs.case_request import CaseRequest
 from ChestCTJobs.job import Job, JobState
 from ChestCTLib.errors import ChestCTError, InputError
 from ChestCTLib.models import list_models
 from COVIDMTLApp.viewer.context import SessionContext
 from COVIDMTLApp.viewer.inputs import InputKind, ViewerInput, viewer_input
-from COVIDMTLApp.viewer.run_work import RunRequest, run_work
+from COVIDMTLApp.viewer.run_work import run_work
 from COVIDMTLApp.viewer.scene import CaseNodes, show_scan, show_scene
 from COVIDMTLLib.case_settings import PARTS
 
@@ -153,15 +154,16 @@ class CaseLogic:
         if job is not None:
             job.close()
 
-    def _request(self) -> RunRequest:
+    def _request(self) -> CaseRequest:
         state = self._context.state
         text = str(state.run_age or "").strip()
         try:
             age = float(text) if text else None
         except ValueError:
             raise InputError(f"The age is “{text}”.", "Give it in years, or leave it empty.") from None
-        sex = "" if state.run_sex == NO_SEX else state.run_sex
-        return RunRequest(state.lesion_method, frozenset(state.run_parts), age, sex)
+        sex = None if state.run_sex == NO_SEX else state.run_sex
+        without = tuple(part for part in PARTS if part not in state.run_parts)
+        return CaseRequest(state.lesion_method, age=age, sex=sex, without=without)
 
     async def _follow(self, job: Job) -> None:
         while job.poll():

@@ -16,13 +16,12 @@ from trame_slicer.segmentation import (
     SegmentationOverwriteMode,
 )
 from trame_slicer.segmentation.segmentation_effect_islands import SegmentationIslandsMode
-from undo_stack import UndoStack
 
 from ChestCTLib.labels import LESION_LABELS
 from ChestCTMRML.segmentations import match_segments
 from COVIDMTLApp.viewer.context import SessionContext
+from COVIDMTLApp.viewer.lesion_undo import LesionUndo
 
-UNDO_STATES = 20
 BRUSH_MM = 12.0
 
 
@@ -45,7 +44,7 @@ class CorrectionLogic:
     def __init__(self, context: SessionContext) -> None:
         self._context = context
         self._editor = context.app.segmentation_editor
-        self._undo = UndoStack(undo_limit=UNDO_STATES)
+        self._undo = LesionUndo()
         self._editor.set_undo_stack(self._undo)
         for signal in self._undo.signals():
             signal.connect(self._on_undo)
@@ -83,6 +82,7 @@ class CorrectionLogic:
                 return
             self._editor.set_surface_representation_enabled(True)  # else the editor takes the surfaces away
             self._editor.set_active_segmentation(lesions, self._context.nodes.volume)
+            self._undo.watch(lesions.GetSegmentation())
             self._editor.set_overwrite_mode(SegmentationOverwriteMode.OVERWRITE_ALL)
         self._editor.set_active_segment_id(match_segments(lesions, LESION_LABELS)[int(segment)])
         self._editor.set_active_effect_type(effect)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from ChestCTLib.case_report import CaseReport, Picture, Section, report_from_json
 from ChestCTLib.errors import InputError
-from ChestCTMRML.report_store import kept_report
+from ChestCTLib.reporting.html_view import with_pictures_of
+from ChestCTMRML.report_store import kept_file, kept_report, set_stale
 from ChestCTMRML.scene_file import write_scene
 from COVIDMTLLib.case_files import SUMMARY
 
@@ -32,9 +33,11 @@ async def make_download(name: str, viewer: Viewer) -> bytes:
         InputError: There is nothing to make it of.
     """
     context = viewer.context
+    measured = await viewer.measures.latest()  # what is downloaded holds the last edit
     if name == "scene.mrb":
         if context.nodes.volume is None:
             raise InputError("There is no scene to save.", "Open a scan first.")
+        set_stale(context.nodes.volume, measured is not None and measured.corrected)
         return _scene(viewer)
     if context.case_folder is not None:
         report = await asyncio.to_thread(read_report, context.case_folder)
@@ -42,8 +45,8 @@ async def make_download(name: str, viewer: Viewer) -> bytes:
         kept = kept_report(context.nodes.volume)
         if kept is None:
             raise InputError("There is no report yet.", "Run the scan, or open a case folder.")
-        report = without_pictures(kept)
-    measured = viewer.measures.measured
+        html = kept_file(context.nodes.volume, ".html") or b""
+        report = await asyncio.to_thread(with_pictures_of, kept, html.decode("utf-8"))
     if measured is not None and measured.corrected:
         report = corrected(report, measured.section)
     return await asyncio.to_thread(_view, name, report)
@@ -58,11 +61,6 @@ def read_report(case_folder: Path) -> CaseReport:
         pictures: list[Picture] = [replace(p, png=file.read_bytes()) for p, file in files if file.is_file()]
         sections.append(replace(section, pictures=tuple(pictures)))
     return replace(report, sections=tuple(sections))
-
-
-def without_pictures(report: CaseReport) -> CaseReport:
-    """The report that a scene keeps, whose pictures have no bytes."""
-    return replace(report, sections=tuple(replace(section, pictures=()) for section in report.sections))
 
 
 def corrected(report: CaseReport, lesions: Section) -> CaseReport:

@@ -13,6 +13,9 @@ from COVIDMTLApp.viewer.controls import FIELD, slider
 if TYPE_CHECKING:
     from COVIDMTLApp.viewer.app import Viewer
 
+OUTDATED = ("{ class: measuring ? 'outdated' : '' }",)
+"""Numbers stand back while newer ones are on their way."""
+
 
 def findings_panel(viewer: Viewer) -> None:
     """Build the panel."""
@@ -27,7 +30,7 @@ def findings_panel(viewer: Viewer) -> None:
         _table(viewer)
         html.H3("Plot")
         v.VSelect(v_model=("plot",), items=("plots",), label="Plot", classes="mb-2 plot-choice", **FIELD)
-        html.Div(classes="plot", v_html=("plot_svg",))
+        html.Div(classes="plot", v_html=("plot_svg",), v_bind=OUTDATED)
         with html.Div(v_show=("plot === 'periphery'",)):
             slider("thickness", "Thickness", 0, 35, 1, "{{ thickness }} mm")
             html.Div("Peripheral lesion ratio: {{ ratio || '...' }}", classes="ratio")
@@ -43,7 +46,7 @@ def findings_panel(viewer: Viewer) -> None:
 
 
 def _table(viewer: Viewer) -> None:
-    with html.Div(classes="table-box mt-2"), html.Table(classes="numbers"):
+    with html.Div(classes="table-box mt-2", v_bind=OUTDATED), html.Table(classes="numbers"):
         with html.Thead(), html.Tr():
             html.Th(
                 "{{ head }}", v_for=("(head, at) in table_heads",), key="at", click=(viewer.measures.sort, "[at]"),

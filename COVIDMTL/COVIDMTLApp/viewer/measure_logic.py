@@ -73,6 +73,7 @@ class MeasureLogic:
         self._settling: asyncio.TimerHandle | None = None
         self._profile: asyncio.TimerHandle | None = None
         self._polling: Any = None
+        self._edited = False
         self._row: int | None = None
         self._observed: list[tuple[Any, int]] = []
         context.state.update(
@@ -101,6 +102,17 @@ class MeasureLogic:
         """Chosen thickness of the periphery."""
         return float(self._context.state.thickness)
 
+    @property
+    def _outdated(self) -> bool:
+        """Whether the lesions were edited after the mask whose numbers are shown."""
+        return self._settling is not None or (self._service is not None and self._service.outdated)
+
+    async def latest(self) -> Measured | None:
+        """Wait until no edit is unmeasured; None where nothing can be measured."""
+        while self._outdated or self._steps is not None:
+            await asyncio.sleep(POLL_S)
+        return self.measured
+
     def close(self) -> None:
         """End the measuring process and forget its results."""
         for timer in (self._settling, self._profile):
@@ -111,7 +123,7 @@ class MeasureLogic:
             caller.RemoveObserver(tag)
         self._observed.clear()
         service, self._service, self._steps, self.measured = self._service, None, None, None
-        self._row = None
+        self._row, self._edited = None, False
         if service is not None:
             service.close()
 
@@ -148,12 +160,18 @@ class MeasureLogic:
             # undo gives segments their voxels back and tells only that the segments are modified
             self._observe(segmentation, slicer.vtkSegmentation.SourceRepresentationModified, self._on_edit)
             self._observe(segmentation, slicer.vtkSegmentation.SegmentModified, self._on_edit)
-            self._on_edit()
+            self._measure_soon()
 
     def _observe(self, caller: Any, event: int, callback: Callable[..., None]) -> None:
         self._observed.append((caller, caller.AddObserver(event, callback)))
 
     def _on_edit(self, *_: Any) -> None:
+        """The shown ratio is of other lesions; measure anew."""
+        self._edited = True
+        self._context.state.ratio = ""
+        self._measure_soon()
+
+    def _measure_soon(self) -> None:
         """Measure once the hand rests."""
         if self._settling is not None:
             self._settling.cancel()
@@ -205,17 +223,16 @@ class MeasureLogic:
 
     def _show_measured(self) -> None:
         assert self.measured is not None
+        outdated = self._outdated
+        self._edited = self._edited and outdated
         with self._context.state as state:
             state.finding = self.measured.finding + (", corrected by hand" if self.measured.corrected else "")
-            state.measuring, state.corrected = self._settling is not None, self.measured.corrected
+            state.measuring, state.corrected = outdated, self.measured.corrected
             self._move_thickness(self.measured)  # the slider may have moved meanwhile
             self._show_table()
             self._row = None
             self._follow_slice()
             self._show_plot()
-
-    def _show_ratio(self, ratio: float | None) -> None:
-        self._context.state.ratio = NO_RATIO if ratio is None else f"{ratio:.1f} % of the lesion"
 
     def _on_thickness(self, **_: Any) -> None:
         """Move shell, ratio and mark; measure again once the slider rests."""
@@ -224,11 +241,13 @@ class MeasureLogic:
         if self._steps is None:  # else a result is on its way into the scene, and takes the thickness along
             self._move_thickness(self.measured)
             self._show_plot()
-        self._on_edit()
+        self._measure_soon()
 
     def _move_thickness(self, measured: Measured) -> None:
         volume = self._context.nodes.volume
-        self._show_ratio(lesion_results.move_thickness(self._context.scene, volume, measured, self.thickness_mm))
+        ratio = lesion_results.move_thickness(self._context.scene, volume, measured, self.thickness_mm)
+        shown = NO_RATIO if ratio is None else f"{ratio:.1f} % of the lesion"
+        self._context.state.ratio = "" if self._edited else shown
 
     def _on_table(self, **_: Any) -> None:
         self._show_table()

@@ -4,45 +4,17 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ChestCTJobs.case_request import CaseRequest
 from ChestCTJobs.hand_over import write_volume
 from ChestCTJobs.job import Work
-from COVIDMTLLib.case_settings import PARTS, Part
 
 CT_FILE, CASE_FOLDER = "ct.nrrd", "case"
 
 
-@dataclass(frozen=True)
-class RunRequest:
-    """What to run, in the words of ``covidmtl run``.
-
-    Attributes:
-        lesions: Lesion method; empty for the usual one.
-        parts: Parts of the case beyond lungs and lesions.
-        age: In years; None where unknown.
-        sex: "female" or "male"; empty where unknown.
-    """
-
-    lesions: str = ""
-    parts: frozenset[Part] = frozenset(PARTS)
-    age: float | None = None
-    sex: str = ""
-
-    def command(self) -> tuple[str, ...]:
-        """The arguments of ``covidmtl``."""
-        command = ["run", CT_FILE, "-o", CASE_FOLDER]
-        command += ["--lesions", self.lesions] if self.lesions else []
-        command += ["--age", f"{self.age:g}"] if self.age is not None else []
-        command += ["--sex", self.sex] if self.sex else []
-        for part in PARTS:
-            command += [] if part in self.parts else ["--without", part]
-        return tuple(command)
-
-
-def run_work(volume: Any, request: RunRequest, kept: Path, show: Callable[[], None]) -> Work:
+def run_work(volume: Any, request: CaseRequest, kept: Path, show: Callable[[], None]) -> Work:
     """Return the work that runs the whole case.
 
     Args:
@@ -51,6 +23,7 @@ def run_work(volume: Any, request: RunRequest, kept: Path, show: Callable[[], No
         kept: Where the finished case is put; an earlier one there is replaced.
         show: Shows the case from there.
     """
+    command = ("run", CT_FILE, "-o", CASE_FOLDER, *request.arguments())
 
     def before(folder: Path) -> Iterator[None]:
         yield from write_volume(volume, folder / CT_FILE)
@@ -64,4 +37,4 @@ def run_work(volume: Any, request: RunRequest, kept: Path, show: Callable[[], No
         show()
         yield
 
-    return Work((request.command(),), before, load, shown)
+    return Work((command,), before, load, shown)

@@ -1,4 +1,4 @@
-"""What stands over a view's picture: sides of the patient, slice position and slider, button to reset."""
+"""What stands over a view's picture: sides of the patient, slice position and slider, button to reset; its scales."""
 
 from __future__ import annotations
 
@@ -24,12 +24,18 @@ def slice_frame(server: Any, view_id: str, view: Any) -> None:
     html.Div(f"{orientation}  {{{{ Number({position}).toFixed(1) }}}} mm", classes="view-name")
     for letter, place in zip(SIDES[orientation], PLACES, strict=True):
         html.Div(letter, classes=f"view-side {place}")
-    view.set_ruler(slicer.vtkMRMLAbstractViewNode.RulerTypeThin)
 
 
 def space_frame(server: Any, view_id: str, view: Any) -> None:
     """Frame of the 3D view."""
     create_vertical_view_gutter_ui(server, view_id, view)
     html.Div("3D", classes="view-name")
+
+
+def set_scales(view_manager: Any) -> None:
+    """Show Slicer's rulers in the planes and its orientation cube in 3D; a scene that is read brings its own choice."""
     node = slicer.vtkMRMLAbstractViewNode
-    view.set_orientation_marker(node.OrientationMarkerTypeCube, node.OrientationMarkerSizeSmall)
+    for view in view_manager.get_slice_views():
+        view.set_ruler(node.RulerTypeThin)
+    for view in view_manager.get_threed_views():
+        view.set_orientation_marker(node.OrientationMarkerTypeCube, node.OrientationMarkerSizeSmall)

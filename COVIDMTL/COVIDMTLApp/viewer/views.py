@@ -14,7 +14,7 @@ from ChestCTMRML.geometry import ijk_to_world_ras
 from ChestCTMRML.headless import BACKGROUND, register_legends
 from ChestCTMRML.segmentations import labels_from_segmentation
 from COVIDMTLApp.viewer.context import SessionContext
-from COVIDMTLApp.viewer.view_frames import slice_frame, space_frame
+from COVIDMTLApp.viewer.view_frames import set_scales, slice_frame, space_frame
 
 FRAMES_PER_S = 30.0
 FRAMES_ASIDE_PER_S = 3.0  # of views the mouse is not in: Slicer redraws all planes when one of them moves
@@ -96,6 +96,7 @@ class Views:
     def _on_case(self) -> None:
         for view in self._context.app.view_manager.get_views():
             view.set_mapped_in_layout(True)
+        set_scales(self._context.app.view_manager)
         self._on_mouse(self._context.state.mouse)
         self._fitted = False
         self.fit()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
@@ -11,6 +13,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from ChestCTLib.case_report import RESEARCH_NOTICE, CaseReport, Status
 from ChestCTLib.reporting.summary import SummaryGroup, shown_groups
 from ChestCTLib.reporting.wording import model_remarks, remarks, shared_notes, shared_source, takes_a_line, value_text
+
+_PICTURE = re.compile(r'<img src="data:image/png;base64,([^"]*)"')
 
 
 def report_html(report: CaseReport, summary: Sequence[SummaryGroup] = ()) -> str:
@@ -21,6 +25,27 @@ def report_html(report: CaseReport, summary: Sequence[SummaryGroup] = ()) -> str
         summary: What a referring clinician reads first.
     """
     return _template().render(report=report, summary=shown_groups(report, summary), notice=RESEARCH_NOTICE)
+
+
+def with_pictures_of(report: CaseReport, html: str) -> CaseReport:
+    """Give a report that was read back from JSON, which has no pictures' bytes, those of its own HTML page.
+
+    Args:
+        report: The report.
+        html: What :func:`report_html` made of it.
+
+    Returns:
+        The report; without any picture where the page has others.
+    """
+    found = [base64.b64decode(text) for text in _PICTURE.findall(html)]
+    if len(found) != sum(len(section.pictures) for section in report.sections):
+        return replace(report, sections=tuple(replace(section, pictures=()) for section in report.sections))
+    rest = iter(found)
+    sections = [
+        replace(section, pictures=tuple(replace(picture, png=next(rest)) for picture in section.pictures))
+        for section in report.sections
+    ]
+    return replace(report, sections=tuple(sections))
 
 
 @cache

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import re
+import shutil
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -29,6 +30,7 @@ RUN_MS = 480_000
 WAIT_MS = 180_000  # machines of continuous integration are shared
 AXIAL, THREE_D = 0, 1  # places of the views in the page
 SETTLED_MS = 1500  # a view that changed nothing for so long is at rest
+MEASURING_MS = 450  # after an edit its measuring has begun, and has not ended
 EDGE = 40  # pixels of a view that are left out, where letters and slider stand
 CHANGED = 12  # grey values: far above what JPEG does to a still picture
 Pixels = npt.NDArray[np.int16]
@@ -134,6 +136,23 @@ def test_the_scan_of_the_command_line_shows_in_all_four_views(tab: Page) -> None
     for place in (0, 2, 3):
         wait_until(lambda place=place: bool(np.ptp(picture(tab, place)) > 150), f"view {place} is empty", tab)  # type: ignore[misc]
     expect(tab.locator(".notice").last).to_have_text(RESEARCH_NOTICE)
+
+
+def test_planes_have_a_ruler_and_the_3d_view_a_cube(tab: Page) -> None:
+    for place, left, below, width, height in ((AXIAL, 0.35, 14, 0.3, 14), (THREE_D, 0.8, 60, 0.2, 60)):
+        box = view_boxes(tab)[place]
+        clip: FloatRect = {
+            "x": box["x"] + left * box["width"],
+            "y": box["y"] + box["height"] - below,
+            "width": width * box["width"] - 1,
+            "height": height - 1,
+        }
+
+        def has_scale(clip: FloatRect = clip) -> bool:
+            with Image.open(io.BytesIO(tab.screenshot(clip=clip))) as image:
+                return int((np.asarray(image.convert("L")) > 225).sum()) > 30
+
+        wait_until(has_scale, f"view {place} has no scale", tab)
 
 
 def test_wheel_and_arrow_keys_turn_slices_and_a_drag_sets_the_window(tab: Page) -> None:
@@ -264,14 +283,19 @@ def test_erasing_a_lesion_changes_the_numbers_and_undo_brings_them_back(tab: Pag
     tab.mouse.move(where[0] + 6, where[1] + 6, steps=3)
     tab.mouse.up()
     expect(tab.locator(".undo")).to_be_enabled()
-    wait_until(lambda: measured(tab, "Lesion volume, both lungs") < volume, "the numbers do not follow", tab)
+    corrected = measured(tab, "Lesion volume, both lungs")
+    assert corrected < volume
     expect(tab.locator(".finding:visible")).to_contain_text("corrected by hand")
     go_to_panel(tab, "correct")
     tab.click(".undo")
-    wait_until(lambda: measured(tab, "Lesion volume, both lungs") == volume, "undo does not bring it back", tab)
+    expect(tab.locator(".undo")).to_be_disabled()
+    assert measured(tab, "Lesion volume, both lungs") == volume
     go_to_panel(tab, "correct")
-    tab.click(".redo")
-    wait_until(lambda: measured(tab, "Lesion volume, both lungs") < volume, "redo does not repeat it", tab)
+    for button, other in ((".redo", ".undo"), (".undo", ".redo"), (".redo", ".undo")):
+        tab.click(button)
+        expect(tab.locator(other)).to_be_enabled()
+        tab.wait_for_timeout(MEASURING_MS)  # the next edit comes while this one is measured
+    assert measured(tab, "Lesion volume, both lungs") == corrected  # of the last edit, whatever was under way
     go_to_panel(tab, "correct")
     tab.click(".tool-none")
 
@@ -286,7 +310,13 @@ def _lesion_in_view(page: Page, pixels: Pixels) -> tuple[float, float]:
     return box["x"] + EDGE + float(columns[middle]), box["y"] + EDGE + float(rows[middle])
 
 
-def test_report_and_scene_hold_the_correction(tab: Page, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def case_scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the scene of the corrected case is put."""
+    return tmp_path_factory.mktemp("scene") / "corrected.mrb"
+
+
+def test_report_and_scene_hold_the_correction(tab: Page, case_scene: Path, tmp_path: Path) -> None:
     volume = measured(tab, "Lesion volume, both lungs")
     go_to_panel(tab, "case")
     files = {}
@@ -300,6 +330,23 @@ def test_report_and_scene_hold_the_correction(tab: Page, tmp_path: Path) -> None
     assert files["report-pdf"].read_bytes().startswith(b"%PDF")
     with zipfile.ZipFile(files["scene-mrb"]) as scene:
         assert any(name.endswith(".mrml") for name in scene.namelist())
+    shutil.copy(files["scene-mrb"], case_scene)
+
+
+def test_a_scene_by_itself_gives_the_report_with_its_pictures(
+    browsing: BrowserContext, address: str, case_scene: Path
+) -> None:
+    page = browsing.new_page()
+    page.goto(address)
+    expect(page.locator(".case-title")).to_have_text("ct.nii.gz")
+    page.fill(".open-path input", str(case_scene))
+    page.click(".open-button")
+    expect(page.locator(".case-title")).to_have_text(case_scene.name)
+    with page.expect_download() as waiting:
+        page.click(".download-report-html")
+    text = Path(waiting.value.path()).read_text(encoding="utf-8")
+    assert text.count("data:image/png;base64,iVBOR") >= 3
+    page.close()
 
 
 def test_a_reload_shows_the_same_case(tab: Page) -> None:
