@@ -30,7 +30,7 @@ from COVIDMTLLib.overview_section import overview_section
 from LesionSegLib.lesion_section import lesion_section
 from LesionSegLib.measures import measure_lesions
 from LesionSegLib.segment import LesionResult, segment_lesions
-from LesionSegLib.settings import HU_BANDS, LesionSettings
+from LesionSegLib.settings import HU_BANDS, SHIPPED_NETWORK, LesionSettings
 from LungRefineLib.lung_section import lung_section
 from LungRefineLib.segmentation import given_lungs, segment_lungs
 from LungRefineLib.settings import LungSettings
@@ -102,6 +102,7 @@ def run_case(
 
     Raises:
         CancelledError: The user cancelled.
+        ModelError: There is no such lesion network.
         ChestCTError: Lungs or lesions could not be segmented.
     """
     settings = settings or CaseSettings()
@@ -112,6 +113,8 @@ def run_case(
     lesion_settings = replace(LesionSettings(), device=settings.device)
     if settings.lesions is not None:
         lesion_settings = replace(lesion_settings, method=settings.lesions)
+    if given.lesions is None and lesion_settings.method not in (HU_BANDS, SHIPPED_NETWORK):
+        find_model(lesion_settings.method)  # an unknown one fails before minutes of work
 
     progress(0.0, "Lungs")
     with draft.timed("lungs"):

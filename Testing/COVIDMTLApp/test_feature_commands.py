@@ -39,6 +39,14 @@ def test_a_folder_without_a_cohort_is_refused_with_a_remedy(tmp_path: Path) -> N
     assert not (tmp_path / "out").exists()
 
 
+def test_a_single_scan_is_refused_before_it_is_measured(tmp_path: Path) -> None:
+    done = covidmtl(
+        "evaluate", "stability", tmp_path / "absent.nii.gz", "--cohort", tmp_path, "-o", tmp_path / "s.json"
+    )
+    assert done.exit_code == 1
+    assert "Give two or more scans" in done.output
+
+
 @pytest.mark.data
 @pytest.mark.slow
 def test_one_feature_model_is_trained_measured_and_written_with_its_card(data_dir: Path, tmp_path: Path) -> None:

@@ -102,6 +102,13 @@ def test_the_summary_holds_lungs_lesions_distribution_severity_and_the_models_ev
     assert all(m.unit for group in groups.values() for m in group.measures if isinstance(m.value, float))
 
 
+def test_an_unknown_lesion_network_is_refused_before_any_work(scan: CTVolume) -> None:
+    told: list[str] = []
+    with pytest.raises(ModelError, match="no-such-network"):
+        run_case(scan, CaseSettings(lesions="no-such-network"), lambda _, step: told.append(step))
+    assert not told
+
+
 def test_a_case_is_named_after_its_hash_unless_a_name_is_asked_for(scan: CTVolume, case: Case) -> None:
     assert case.report.case_id == f"case-{volume_sha256(scan)[:8]}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,9 @@ import pytest
 import SimpleITK as sitk
 
 from ChestCTLib.errors import InputError
-from ChestCTLib.io import read_labels, read_volume, write_image, write_labels
+from ChestCTLib.io import read_labels, read_lungs, read_volume, write_image, write_labels
 from ChestCTLib.io.images import image_on_grid
-from ChestCTLib.labels import LEFT_LUNG, LESION_LABELS, LUNG_LABELS, RIGHT_LUNG
+from ChestCTLib.labels import AIRWAY, LEFT_LUNG, LESION_LABELS, LUNG_LABELS, RIGHT_LUNG
 from ChestCTLib.phantom import PhantomSettings, make_phantom
 from ChestCTLib.volume import CTVolume
 
@@ -43,6 +44,21 @@ def test_a_mask_written_and_read_is_the_same_on_an_oblique_grid(
     write_labels(mask, oblique, path, LUNG_LABELS)
     np.testing.assert_array_equal(read_labels(path, oblique), mask)
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("suffix", [".nii.gz", ".seg.nrrd"])
+def test_the_airway_in_a_lung_file_is_no_lung_and_lobes_are_refused(
+    suffix: str, oblique: CTVolume, mask: np.ndarray, tmp_path: Path
+) -> None:
+    with_airway = mask.copy()
+    with_airway[20:25, 5:10, 45:50] = AIRWAY.value
+    path = tmp_path / f"lungs{suffix}"
+    write_labels(with_airway, oblique, path, (*LUNG_LABELS, AIRWAY))
+    np.testing.assert_array_equal(read_lungs(path, oblique), mask)
+    lobes = replace(AIRWAY, value=5, name="lobe")
+    write_labels(np.where(mask == 1, 5, mask), oblique, tmp_path / "lobes.nii.gz", (*LUNG_LABELS, lobes))
+    with pytest.raises(InputError, match=r"lobes.nii.gz holds the values \[5\]"):
+        read_lungs(tmp_path / "lobes.nii.gz", oblique)
 
 
 @pytest.mark.parametrize("suffix", [".nii.gz", ".nrrd", ".mha"])

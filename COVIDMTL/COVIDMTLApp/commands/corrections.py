@@ -32,14 +32,14 @@ def save_correction(
     with console.running("Training pair") as (progress, cancelled):
         import numpy as np
 
-        from ChestCTLib.io import read_labels, read_volume
-        from ChestCTLib.labels import LESION_LABELS, LUNG_LABELS
+        from ChestCTLib.io import read_labels, read_lungs, read_volume
+        from ChestCTLib.labels import LESION_LABELS
         from ChestCTLib.models import list_models
         from ChestCTLib.progress import part
         from LesionSegLib import corrections
 
         volume = read_volume(scan, series, part(progress, 0.0, 0.2), cancelled)
-        lung_mask = read_labels(lungs, volume, LUNG_LABELS)
+        lung_mask = read_lungs(lungs, volume)
         corrected = read_labels(lesions, volume, LESION_LABELS)
         before = read_labels(original, volume, LESION_LABELS) if original else np.zeros_like(corrected)
         card = next((card for card in list_models("lesions") if card.id == method), None)

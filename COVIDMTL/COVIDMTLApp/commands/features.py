@@ -76,12 +76,15 @@ def evaluate_stability(
     from ChestCTLib.progress import part
     from COVIDMTLApp import console
     from COVIDMTLLib.cohort.table import read_cohort
-    from COVIDMTLLib.feature_models.left_out import leave_one_scan_out
+    from COVIDMTLLib.feature_models.left_out import check_number_of_scans, leave_one_scan_out
     from COVIDMTLLib.feature_models.robust import perturbed_features
+    from COVIDMTLLib.radiomics.extract import require_pyradiomics
     from COVIDMTLLib.tasks import TASKS
     from LungRefineLib.segmentation import segment_lungs
 
     with console.running("Stability") as (progress, cancelled):
+        check_number_of_scans(len(scans))
+        require_pyradiomics()
         table = read_cohort(cohort)
         measured = {}
         for number, scan in enumerate(scans):

@@ -56,8 +56,8 @@ def intensity_map(
 
     with console.running("Intensity map") as (progress, cancelled):
         from ChestCTLib.errors import InputError
-        from ChestCTLib.io import read_labels, read_volume
-        from ChestCTLib.labels import LESION_LABELS, LUNG_LABELS
+        from ChestCTLib.io import read_labels, read_lungs, read_volume
+        from ChestCTLib.labels import LESION_LABELS
         from ChestCTLib.progress import part
         from COVIDMTLLib.extent import anatomic_extent
         from COVIDMTLLib.intensity_map.files import classify, map_features, write_map
@@ -68,9 +68,7 @@ def intensity_map(
             raise InputError("A lesion mask was given without a lung mask.", "Give --lungs too.")
         settings = MapSettings(low_hu=low_hu, high_hu=high_hu, bins=bins)
         volume = read_volume(scan, series, part(progress, 0.0, 0.5), cancelled)
-        lung_mask = None if lungs is None else read_labels(lungs, volume, LUNG_LABELS)
-        if lung_mask is not None:
-            lung_mask[lung_mask > len(LUNG_LABELS)] = 0  # the airway is no lung
+        lung_mask = None if lungs is None else read_lungs(lungs, volume)
         found = project(volume, settings, lung_mask, part(progress, 0.5, 0.7), cancelled)
         parts = None
         features: dict[str, float] = {}

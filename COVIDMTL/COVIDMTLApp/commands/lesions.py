@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from COVIDMTLApp.options import Device, Scan, Series
-
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
 
 SUMMARY_KEYS = (
     "lesions.finding",
@@ -45,8 +40,8 @@ def lesions(
     with console.running("Lesions") as (progress, cancelled):
         from dataclasses import replace
 
-        from ChestCTLib.io import read_labels, read_volume, write_labels
-        from ChestCTLib.labels import LESION_LABELS, LUNG_LABELS
+        from ChestCTLib.io import read_lungs, read_volume, write_labels
+        from ChestCTLib.labels import LESION_LABELS
         from ChestCTLib.progress import part
         from LesionSegLib.segment import segment_lesions
         from LesionSegLib.settings import LesionSettings
@@ -62,7 +57,7 @@ def lesions(
         settings = replace(settings, method=method or settings.method, hu_bands=bands, inference=inference)
 
         volume = read_volume(scan, series, part(progress, 0.0, 0.1), cancelled)
-        lung_mask = _lung_labels(read_labels(lungs, volume, LUNG_LABELS))
+        lung_mask = read_lungs(lungs, volume)
         result = segment_lesions(volume, lung_mask, settings, part(progress, 0.1, 0.95), cancelled)
         write_labels(result.lesions, volume, output, LESION_LABELS)
 
@@ -93,9 +88,9 @@ def measure(
 
     with console.running("Measures") as (progress, cancelled):
         from ChestCTLib.case_report import CaseReport
-        from ChestCTLib.io import read_labels, read_volume
+        from ChestCTLib.io import read_labels, read_lungs, read_volume
         from ChestCTLib.io.atomic import atomic_folder
-        from ChestCTLib.labels import LESION_LABELS, LUNG_LABELS
+        from ChestCTLib.labels import LESION_LABELS
         from ChestCTLib.manifest import make_manifest, volume_sha256
         from ChestCTLib.progress import part
         from ChestCTLib.reporting.files import earlier_views, write_views
@@ -105,7 +100,7 @@ def measure(
 
         settings = MeasureSettings(peripheral_mm=peripheral_mm, smallest_lesion_ml=smallest_lesion_ml)
         volume = read_volume(scan, series, part(progress, 0.0, 0.3), cancelled)
-        lung_mask = _lung_labels(read_labels(lungs, volume, LUNG_LABELS))
+        lung_mask = read_lungs(lungs, volume)
         lesion_mask = read_labels(lesions, volume, LESION_LABELS)
         measured = measure_lesions(volume, lung_mask, lesion_mask, settings, part(progress, 0.3, 0.8), cancelled)
         section = lesion_section(volume, lung_mask, lesion_mask, measured, f"the mask {lesions.name}")
@@ -130,10 +125,3 @@ def measure(
             console.say(f"{found.label}: {found.text} {found.unit}".rstrip())
         if output is not None:
             console.say(f"Report: {output / 'report.html'}")
-
-
-def _lung_labels(mask: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Right and left lung alone; other labels of the file, such as the airway, are no lung."""
-    kept = mask.copy()
-    kept[mask > 2] = 0
-    return kept

@@ -18,7 +18,7 @@ def radiomics(
     workers: Annotated[int | None, typer.Option(help="Worker processes; one a core if not given.", min=0)] = None,
 ) -> None:
     """Compute the 375 lung features, with the names, order and definitions of the COVID-MTL cohort."""
-    from ChestCTLib.io import read_labels, read_volume
+    from ChestCTLib.io import read_lungs, read_volume
     from ChestCTLib.io.atomic import atomic_path
     from ChestCTLib.progress import part
     from COVIDMTLApp import console
@@ -30,7 +30,7 @@ def radiomics(
         require_pyradiomics()  # before minutes of reading and segmenting
         volume = read_volume(source, series, part(progress, 0.0, 0.05), cancelled)
         if lungs is not None:
-            mask = read_labels(lungs, volume)
+            mask = read_lungs(lungs, volume)
         else:
             mask = segment_lungs(volume, progress=part(progress, 0.05, 0.3), cancelled=cancelled).lungs
         table = extract_features(volume, mask, ExtractionSettings(workers), part(progress, 0.3, 1.0), cancelled)

@@ -60,9 +60,9 @@ def run(
     from COVIDMTLApp import console
 
     with console.running("Case") as (progress, cancelled):
-        from ChestCTLib.io.labels import read_labels
+        from ChestCTLib.io.labels import read_labels, read_lungs
         from ChestCTLib.io.reader import read_volume
-        from ChestCTLib.labels import LESION_LABELS, LUNG_LABELS
+        from ChestCTLib.labels import LESION_LABELS
         from ChestCTLib.progress import part
         from COVIDMTLApp.scene_file import scene_writer
         from COVIDMTLLib.case_files import SUMMARY_KEYS, check_case_folder, write_case
@@ -81,11 +81,8 @@ def run(
         )
         check_case_folder(out)
         volume = read_volume(scan, series, part(progress, 0.0, 0.1), cancelled)
-        lungs_given = read_labels(lung_mask, volume, LUNG_LABELS) if lung_mask else None
-        if lungs_given is not None:
-            lungs_given[lungs_given > len(LUNG_LABELS)] = 0  # such as the airway
         given = GivenMasks(
-            lungs_given,
+            read_lungs(lung_mask, volume) if lung_mask else None,
             read_labels(lesion_mask, volume, LESION_LABELS) if lesion_mask else None,
             lesion_source or f"the mask {lesion_mask.name if lesion_mask else ''}".strip(),
             corrected,

@@ -16,7 +16,19 @@ from ChestCTLib.progress import CancelCheck, Progress, never_cancelled, no_progr
 from COVIDMTLLib.feature_models.robust import ROBUST_STACK, Measured, Stability, probability_changes
 from COVIDMTLLib.feature_models.stack import StackSettings, train_stack
 
+MIN_SCANS = 2  # one is left out, one at least must choose the features
+
 Features = npt.NDArray[np.float64]
+
+
+def check_number_of_scans(count: int) -> None:
+    """Refuse a number of scans of which none can be left out, best before they are measured.
+
+    Raises:
+        InputError: There are fewer than two scans.
+    """
+    if count < MIN_SCANS:
+        raise InputError(f"{count} scan was given; one cannot be left out.", "Give two or more scans.")
 
 
 def leave_one_scan_out(
@@ -41,8 +53,7 @@ def leave_one_scan_out(
         InputError: There are fewer than two scans.
         CancelledError: The user cancelled.
     """
-    if len(scans) < 2:
-        raise InputError(f"{len(scans)} scan was given; one cannot be left out.", "Give two or more scans.")
+    check_number_of_scans(len(scans))
     changes = {}
     for number, (name, scan) in enumerate(scans.items()):
         others = {other: measured for other, measured in scans.items() if other != name}

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ChestCTLib.errors import InputError
-from ChestCTLib.io import read_labels, read_volume
+from ChestCTLib.io import read_lungs, read_volume
 from ChestCTLib.learning.seeding import derived_seed
 from ChestCTLib.phantom import Phantom, PhantomSettings
 from ChestCTLib.phantom.settings import Diagnosis
@@ -157,7 +157,7 @@ def table_cases(
             raise InputError(f"Row {number + 2} of {path.name} has no lung mask.", "Add the column lungs.")
         label = class_number(row["label"])
         volume = read_volume(path.parent / row["scan"], cancelled=cancelled)
-        lungs = read_labels(path.parent / row["lungs"], like=volume) if masked else None
+        lungs = read_lungs(path.parent / row["lungs"], like=volume) if masked else None
         image = map_image(project(volume, settings, lungs, cancelled=cancelled))
         name = f"{number + 1:04d}"
         cases.append(MapCase(name, row.get("patient") or name, label, row.get("split") or "", image))

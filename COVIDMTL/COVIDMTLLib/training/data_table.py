@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ChestCTLib.errors import InputError
-from ChestCTLib.io import read_labels, read_volume
+from ChestCTLib.io import read_lungs, read_volume
 from ChestCTLib.io.atomic import atomic_path
 from ChestCTLib.progress import CancelCheck, Progress, never_cancelled, no_progress, part, raise_if_cancelled
 from ChestCTLib.volume import CTVolume
@@ -22,7 +22,7 @@ from COVIDMTLLib.tasks import MISSING_LABEL, TASKS
 from COVIDMTLLib.training.cases import PreparedCase, padded_size
 
 RESERVED = ("path", "lungs", "id", "group", "split", *(task.name for task in TASKS))
-CACHE_VERSION = 1  # raise when the preparation changes: older files are then not used any more
+CACHE_VERSION = 2  # raise when the preparation changes: older files are then not used any more
 
 SegmentLungs = Callable[[CTVolume], npt.NDArray[np.uint8]]
 
@@ -118,7 +118,7 @@ def prepare_cases(
             step = part(progress, number / len(rows), (number + 1) / len(rows))
             volume = read_volume(row.path, progress=step, cancelled=cancelled)
             if row.lungs is not None:
-                lungs = read_labels(row.lungs, like=volume)
+                lungs = read_lungs(row.lungs, like=volume)
             elif segment_lungs is not None:
                 lungs = segment_lungs(volume)
             else:

@@ -9,12 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ChestCTLib.io.images import write_image
-    from ChestCTLib.io.labels import read_labels, write_labels
+    from ChestCTLib.io.labels import read_labels, read_lungs, write_labels
     from ChestCTLib.io.reader import read_volume
 
-__all__ = ["read_labels", "read_volume", "write_image", "write_labels"]
+__all__ = ["read_labels", "read_lungs", "read_volume", "write_image", "write_labels"]
 
-_HOMES = {"read_labels": "labels", "read_volume": "reader", "write_image": "images", "write_labels": "labels"}
+_HOMES = {
+    "read_labels": "labels",
+    "read_lungs": "labels",
+    "read_volume": "reader",
+    "write_image": "images",
+    "write_labels": "labels",
+}
 
 
 def __getattr__(name: str) -> Any:

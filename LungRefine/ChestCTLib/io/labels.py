@@ -13,7 +13,7 @@ import SimpleITK as sitk
 
 from ChestCTLib.errors import InputError
 from ChestCTLib.io.images import GRID_TOLERANCE_VOXELS, affine_of, image_on_grid, read_image, suffix_of, write_sitk
-from ChestCTLib.labels import Code, Label
+from ChestCTLib.labels import AIRWAY, LUNG_LABELS, Code, Label
 from ChestCTLib.volume import CTVolume
 
 CATEGORY_CONTEXT = "Segmentation category and type - DICOM master list"
@@ -91,6 +91,31 @@ def read_labels(path: str | Path, like: CTVolume, labels: Sequence[Label] = ()) 
             f"The mask has {mask.shape[3]} layers of overlapping segments.", "Say which segment names are wanted."
         )
     return _onto_grid(mask, image.ijk_to_lps, like)
+
+
+def read_lungs(path: str | Path, like: CTVolume) -> npt.NDArray[np.uint8]:
+    """Read the lungs of a mask onto a scan's grid; the airway, which our own files hold too, is no lung.
+
+    Args:
+        path: As for :func:`read_labels`.
+        like: The scan.
+
+    Returns:
+        ``uint8`` ``[z, y, x]``: 1 right, 2 left.
+
+    Raises:
+        InputError: Not a mask, on another grid, or with values that are neither lung nor airway (such as lobes).
+    """
+    mask = read_labels(path, like, LUNG_LABELS)
+    unknown = sorted(
+        {int(value) for value in np.unique(mask)} - {0, AIRWAY.value, *(label.value for label in LUNG_LABELS)}
+    )
+    if unknown:
+        raise InputError(
+            f"The lung mask {Path(path).name} holds the values {unknown}.", "Use 1 right lung, 2 left lung, 3 airway."
+        )
+    mask[mask == AIRWAY.value] = 0
+    return mask
 
 
 def _describe_segments(image: sitk.Image, array: npt.NDArray[Any], labels: Sequence[Label]) -> None:
