@@ -94,6 +94,7 @@ class WorkWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def prepareTable(self, table: slicer.qMRMLTableView) -> None:
         """Give a table view the look of all our tables."""
+        table.setMRMLScene(None)  # with a scene but no view node it drops its table whenever something was loaded
         table.verticalHeader().visible = False
         table.verticalHeader().defaultSectionSize = ROW_HEIGHT
         table.horizontalHeader().stretchLastSection = True

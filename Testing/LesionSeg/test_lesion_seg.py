@@ -141,6 +141,14 @@ def test_overlays_are_switched_in_the_panel(host: Any, measured: Any) -> None:
     assert int(mark.GetAttribute("COVIDMTL.Row")) == row + 2
 
 
+def test_tables_stay_when_something_else_is_loaded(host: Any, measured: Any) -> None:
+    before = shown(measured)
+    host.scene.StartState(host.scene.BatchProcessState)
+    host.scene.EndState(host.scene.BatchProcessState)
+    host.settle()
+    assert before and shown(measured) == before
+
+
 def test_closing_the_scene_ends_the_measuring_process(host: Any, measured: Any) -> None:
     assert measured.logic._service.pid is not None
     host.clear_scene()

@@ -8,6 +8,7 @@ widgets bound by their dynamic property ``SlicerParameterName``. Types: bool, in
 from __future__ import annotations
 
 import typing
+import weakref
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -127,8 +128,8 @@ def parameterNodeWrapper(classtype: type | None = None) -> Any:
 
 def _property(parameter: _Parameter) -> property:
     return property(
-        lambda self: parameter.read(self.parameterNode),
-        lambda self, value: parameter.write(self.parameterNode, value),
+        lambda self: self._values[parameter.name],
+        lambda self, value: self._write(parameter, value),
     )
 
 
@@ -144,6 +145,24 @@ class _Methods:
         for parameter in self.allParameters.values():
             if not parameterNode.HasParameter(parameter.name):
                 parameter.write(parameterNode, parameter.default)
+        # as in Slicer, values are remembered until the parameter node says that it changed: a node that is removed from
+        # the scene, for one, stays the value until somebody sets another
+        self._values: dict[str, Any] = {}
+        self._refresh()
+        me = weakref.ref(self)
+        parameterNode.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda *_: me() and me()._refresh())
+
+    def _refresh(self) -> None:
+        for name, parameter in self.allParameters.items():
+            self._values[name] = parameter.read(self.parameterNode)
+
+    def _write(self, parameter: _Parameter, value: Any) -> None:
+        modifying = self.parameterNode.StartModify()
+        try:
+            parameter.write(self.parameterNode, value)
+            self._values[parameter.name] = parameter.read(self.parameterNode)
+        finally:
+            self.parameterNode.EndModify(modifying)
 
     def connectGui(self, gui: Any) -> None:
         """As in many Slicer versions: no tag comes back, so what is bound stays bound."""

@@ -53,11 +53,20 @@ class qMRMLWidget(QWidget):
         self.mrmlSceneChanged.emit(scene)
         for child in self.findChildren(QWidget):
             # Slicer's .ui files wire this signal to each MRML child; QUiLoader cannot connect Python slots
-            if isinstance(child, qMRMLNodeComboBox | qMRMLSegmentEditorWidget | qMRMLTableView):
+            wired = isinstance(child, qMRMLNodeComboBox | qMRMLSegmentEditorWidget | qMRMLTableView)
+            if wired and _root(child) is self:
                 child.setMRMLScene(scene)
 
     def mrmlScene(self) -> Any:
         return self._scene
+
+
+def _root(widget: QWidget) -> QWidget | None:
+    """The next qMRMLWidget above a widget."""
+    parent = widget.parentWidget()
+    while parent is not None and not isinstance(parent, qMRMLWidget):
+        parent = parent.parentWidget()
+    return parent
 
 
 class qMRMLNodeComboBox(QWidget):
@@ -242,13 +251,18 @@ class qMRMLTableView(QTableView):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._scene: Any = None
+        self._sceneTag = 0
         self._tag: int | None = None
         self._rows = _TableModel(self)
         self.setModel(self._rows)
         self.setEditTriggers(QTableView.EditTrigger.NoEditTriggers)
 
     def setMRMLScene(self, scene: Any) -> None:
+        if self._scene is not None:
+            self._scene.RemoveObserver(self._sceneTag)
         self._scene = scene
+        if scene is not None:  # as in Slicer: a view of a scene shows its view node's table, here none
+            self._sceneTag = scene.AddObserver(scene.EndBatchProcessEvent, lambda *_: self.setMRMLTableNode(None))
 
     def mrmlScene(self) -> Any:
         return self._scene
