@@ -10,29 +10,19 @@ from slicer.i18n import translate
 from slicer.ScriptedLoadableModule import *
 
 from ChestCTJobs.device_probe import DeviceProbe
-from ChestCTJobs.job import Job
-from ChestCTLib.errors import ChestCTError, InputError
-from ChestCTLib.models import list_models
-from ChestCTMRML import displays, layouts
-from ChestCTMRML.activation_overlay import activation_tasks
-from ChestCTMRML.case_nodes import volume_of
+from ChestCTLib.errors import ChestCTError
 from ChestCTMRML.nodes import find_owned
-from ChestCTMRML.report_store import is_stale, kept_report, set_stale
-from ChestCTMRML.volumes import voxels
+from ChestCTMRML.report_store import is_stale, set_stale
 from ChestCTSlicer import case_results, case_view, dependencies, sample_data
-from ChestCTSlicer.case_drawing import CaseDrawing
-from ChestCTSlicer.case_parameters import NOT_GIVEN, COVIDMTLParameterNode, Sex, ShownTable, ShownTask
-from ChestCTSlicer.case_view import CaseStyle
-from ChestCTSlicer.case_work import CaseRequest, case_center, case_segmentations, case_work, lesion_source
-from ChestCTSlicer.follow_up_work import CHANGE_ROLE, FollowUpWork, follow_up_work
+from ChestCTSlicer.case_logic import CaseLogic
+from ChestCTSlicer.case_parameters import COVIDMTLParameterNode, ShownTable, ShownTask
+from ChestCTSlicer.case_work import case_segmentations
+from ChestCTSlicer.follow_up_work import FollowUpWork
 from ChestCTSlicer.model_choice import HU_BANDS, lesion_methods
 from ChestCTSlicer.report_panel import ReportPanel
 from ChestCTSlicer.runner import TICK_MS
 from ChestCTSlicer.table_views import fit_columns, fit_shown_tables
-from ChestCTSlicer.work_logic import WorkLogic
 from ChestCTSlicer.work_widget import WorkWidget
-
-ASKED_TASKS = ("features", "prognosis", "mtl", "intensity-map")  # of the model cards that a run may ask
 
 
 class COVIDMTL(ScriptedLoadableModule):
@@ -65,6 +55,7 @@ class COVIDMTLWidget(WorkWidget):
         self._drawn = None
         self._watched = []
         self._probe = None
+        self._edited = False
         self.report = None
 
     def makeLogic(self):
@@ -135,6 +126,7 @@ class COVIDMTLWidget(WorkWidget):
             parameters.lungs, parameters.lesions = case_segmentations(volume) if volume is not None else (None, None)
             self.logic.close()
             self.logic.showAlone(volume)
+            self.showDrawing(self.logic.resumeDrawing(parameters))
         self.ui.inputInfoLabel.text = self.logic.describe(volume)
         methods = [method.id for method in self._methods]
         index = methods.index(parameters.lesionMethod)
@@ -163,11 +155,21 @@ class COVIDMTLWidget(WorkWidget):
             self.addObserver(segmentation, event, self.onMasksChanged)
 
     def onMasksChanged(self, caller=None, event=None):
-        """Somebody draws in the lungs or lesions."""
+        """Somebody draws in the lungs or lesions; a run has read them at its start and does not see it."""
+        self._edited = True
         volume = self._parameterNode.inputVolume
         if not self.runner.busy and volume is not None and not is_stale(volume):
             set_stale(volume, True)
             self.onModified()
+
+    def start(self, job):
+        """Run a job in the background."""
+        self._edited = False
+        WorkWidget.start(self, job)
+
+    def scanSelectors(self):
+        """The selectors of CTs."""
+        return [self.ui.inputVolumeSelector, self.ui.earlierSelector]
 
     def onSliceMoved(self, caller=None, event=None):
         """The axial view shows another slice."""
@@ -210,18 +212,24 @@ class COVIDMTLWidget(WorkWidget):
         if isinstance(job.work, FollowUpWork):
             self.showFollowUp(nodes)
             return
+        set_stale(nodes.volume, self._edited)
         self.logic.take(self._parameterNode, nodes)
         self.onReview()
         self.showIdle(_("Done: {case}.").format(case=nodes.report.case_id))
-        self.showOverlayState(_("Drawing periphery and intensity map..."))
         self.logic.startDrawing(self._parameterNode)
-        self._poll.start()
+        self.showDrawing(True)
+
+    def showDrawing(self, drawing):
+        """Say that overlays are being drawn, and let the drawing get on."""
+        self.showOverlayState(_("Drawing periphery and intensity map...") if drawing else "")
+        if drawing:
+            self._poll.start()
 
     def onDrawn(self):
         """All overlays are there."""
         self.showOverlayState("")
-        self.logic.draw(self._parameterNode)
         self.onSliceMoved()
+        self.logic.draw(self._parameterNode)
         self.logic.aimViewsSoon(self._parameterNode.inputVolume, self.logic.center(self._parameterNode))
 
     def onDrawingFailed(self, failure):
@@ -262,133 +270,10 @@ class COVIDMTLWidget(WorkWidget):
         self.showIdle(_("Compared."))
 
 
-class COVIDMTLLogic(WorkLogic):
+class COVIDMTLLogic(CaseLogic):
     """What the module does; usable without its panel."""
 
     parameterType = COVIDMTLParameterNode
-
-    def __init__(self, onDrawn=None, onFailed=None):
-        WorkLogic.__init__(self)
-        self._drawing = CaseDrawing(onDrawn or (lambda: None), onFailed or (lambda failure: None))
-
-    def models(self):
-        """Cards of the models that a run may ask."""
-        return [card for card in list_models() if card.task in ASKED_TASKS]
-
-    def makeJob(self, parameters, overwriteEdited=False):
-        """Return a job that makes the whole case; masks that are given are taken, never overwritten."""
-        volume = parameters.inputVolume
-        voxels(volume)
-        for node in (parameters.lungs, parameters.lesions):
-            owner = volume_of(node)
-            if owner is not None and owner is not volume:
-                raise InputError(
-                    _("“{mask}” belongs to “{owner}”, not to this scan.").format(
-                        mask=node.GetName(), owner=owner.GetName()
-                    ),
-                    _("Choose a mask of this scan, or “Segment on Apply”."),
-                )
-        wanted = {
-            "features": parameters.lungFeatures,
-            "network": parameters.network,
-            "intensity-map": parameters.intensityMap,
-        }
-        request = CaseRequest(
-            lesions=parameters.lesionMethod or lesion_methods()[0].id,
-            device=parameters.device.name,
-            age=None if parameters.age == NOT_GIVEN else float(parameters.age),
-            sex=None if parameters.sex == Sex.unknown else parameters.sex.name,
-            without=tuple(part for part, shown in wanted.items() if not shown),
-        )
-        return Job(case_work(slicer.mrmlScene, volume, parameters.lungs, parameters.lesions, request))
-
-    def makeComparison(self, parameters):
-        """Return a job that compares the case with the earlier scan's."""
-        return Job(follow_up_work(slicer.mrmlScene, parameters.earlier, parameters.inputVolume))
-
-    def take(self, parameters, nodes):
-        """Set the outputs to a result."""
-        parameters.lungs, parameters.lesions = nodes.lungs, nodes.lesions
-
-    def styleOf(self, parameters):
-        """What the parameters ask to be shown."""
-        return CaseStyle(
-            parameters.task.value,
-            parameters.threshold,
-            parameters.opacity,
-            parameters.onSlices,
-            parameters.in3D,
-            parameters.showPlane,
-            parameters.showShell,
-            parameters.table.value,
-            parameters.plot.value,
-        )
-
-    def draw(self, parameters):
-        """Show the case as the user wants it."""
-        if parameters.inputVolume is not None:
-            case_view.show_case(slicer.mrmlScene, parameters.inputVolume, self.styleOf(parameters))
-
-    def startDrawing(self, parameters):
-        """Begin to draw periphery, intensity map and plots; :meth:`poll` gets on with it."""
-        lesions = parameters.lesions
-        self._drawing.start(slicer.mrmlScene, parameters.inputVolume, parameters.lungs, lesions, lesion_source(lesions))
-
-    def poll(self):
-        """Do one short step of drawing; returns whether there is more to do."""
-        return self._drawing.poll()
-
-    @property
-    def drawing(self):
-        """Whether overlays are still being made."""
-        return self._drawing.busy
-
-    def close(self):
-        """End the drawing."""
-        self._drawing.close()
-
-    def chooseReview(self, parameters):
-        """Set the parameters to what a review shows."""
-        tasks = activation_tasks(parameters.inputVolume)
-        parameters.task = ShownTask[tasks[0]] if tasks else ShownTask.none
-        parameters.onSlices = parameters.in3D = parameters.showPlane = True
-        parameters.showShell = False
-        parameters.table, parameters.plot = case_view.best_table_and_plot(parameters.inputVolume)
-
-    def showReview(self, parameters):
-        """Switch to the review layout with the case alone in its views."""
-        volume = parameters.inputVolume
-        displays.show_lung_window(volume)
-        self.showAlone(volume)
-        if self.showLayout(layouts.REVIEW_LAYOUT):
-            self.draw(parameters)
-            self.aimViewsSoon(volume, self.center(parameters))
-
-    def showAlone(self, volume):
-        """Show a scan without the case of another one."""
-        if volume is not None:
-            case_view.hide_other_cases(slicer.mrmlScene, volume)
-            displays.set_views(slicer.mrmlScene, volume, case_center(case_segmentations(volume)[1]))
-
-    def restoreViews(self, parameters):
-        """Show a case of a scene that came without its views; views that show the scan stay as they are."""
-        volume = parameters.inputVolume
-        if volume is None or kept_report(volume) is None or displays.is_shown_in_slices(slicer.mrmlScene, volume):
-            return
-        self.showAlone(volume)
-        self.draw(parameters)
-
-    def center(self, parameters):
-        """Where to cut the views through: the lesions, else the lungs; None where it is not known."""
-        return case_center(parameters.lesions)
-
-    def showChange(self, parameters):
-        """Show new, resolved and persisting lesions instead of the lesions' classes."""
-        change = find_owned(parameters.inputVolume, CHANGE_ROLE)
-        if change is not None and parameters.lesions is not None:
-            parameters.lesions.GetDisplayNode().SetVisibility(False)
-            change.GetDisplayNode().SetVisibility(True)
-        self.draw(parameters)
 
 
 class COVIDMTLTest(ScriptedLoadableModuleTest):

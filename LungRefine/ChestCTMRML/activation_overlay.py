@@ -19,7 +19,8 @@ ACTIVATION_PREFIX = "cam_"  # how the pipeline names its class activation maps
 LEGEND = "Class activation\n[share of maximum]"
 LEGEND_POSITION = (0.03, 0.25)
 LEGEND_VIEW = "vtkMRMLSliceNodeRed"  # the axial view alone: in every view it would hide the picture
-RENDERING_CLASS = "vtkMRMLGPURayCastVolumeRenderingDisplayNode"
+# a map is small and smooth: the processor casts it in some 20 ms, a graphics card that is only emulated takes 300
+RENDERING_CLASS = "vtkMRMLCPURayCastVolumeRenderingDisplayNode"
 OPACITY_UNIT_MM = 3.0  # the path through the map after which the set opacity is reached in 3D
 
 

@@ -13,6 +13,7 @@ TABLE_KEY = "profile"
 GROUP_COLORS = {"control": (0.35, 0.62, 0.85), "mild": (0.93, 0.65, 0.20), "severe": (0.80, 0.25, 0.22)}
 SCAN_COLOR = (0.05, 0.05, 0.05)
 LIMIT_COLOR = (0.70, 0.70, 0.70)
+LEGEND_ROOM = 0.45  # six entries would hide a third of the curves
 REACH = 1.5  # cohort widths that are drawn beyond its limits; farther values lie at the edge
 
 
@@ -45,16 +46,16 @@ def _chart(table: Table, outside: bool) -> Chart:
         width = (float(high or 0) - float(low or 0)) or 1.0
         scaled.append([_scaled(number, float(low or 0), width) for number in (value, *medians)])
     curves = [
-        Curve("5th percentile", [0.0] * len(scaled), LIMIT_COLOR),
-        Curve("95th percentile", [1.0] * len(scaled), LIMIT_COLOR),
+        Curve("0: 5th percentile", [0.0] * len(scaled), LIMIT_COLOR),
+        Curve("1: 95th percentile", [1.0] * len(scaled), LIMIT_COLOR),
     ]
     for column, group in enumerate(groups, start=1):
         color = GROUP_COLORS.get(group, LIMIT_COLOR)
         curves.append(Curve(f"median, {group}", [row[column] for row in scaled], color))
     curves.append(Curve("this scan", [row[0] for row in scaled], SCAN_COLOR, points=True))
-    title = "This scan among the cohort" + (": outside, not to be relied on" if outside else "")
+    title = "Outside the cohort: not to be relied on" if outside else "This scan among the cohort"
     numbers = [float(number) for number in range(1, len(scaled) + 1)]
-    return Chart(title, "Number of the feature", "0: 5th, 1: 95th percentile", numbers, curves)
+    return Chart(title, "Number of the feature", "Cohort: 0 to 1", numbers, curves, LEGEND_ROOM)
 
 
 def _scaled(value: Any, low: float, width: float) -> float | None:

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ChestCTMRML.intensity_plane import PLANE_ROLE
+from ChestCTMRML.front_view import look_from_front
 from ChestCTMRML.layouts import CLASSICAL_VIEW
-from ChestCTMRML.nodes import find_owned
 from ChestCTMRML.segmentations import SURFACE
 
 LUNG_WINDOW_HU = 1500.0  # the usual lung window of chest CT
@@ -20,9 +19,6 @@ LUNG_OPACITY_3D = 0.35  # translucent: lesions and airway inside must show
 FILL_OPACITY = 0.35
 OUTLINE_OPACITY = 1.0
 MARGIN = 1.04  # share of a slice view left free round the scan
-WIDE_DISTANCE = 2.9  # distance in widths of what is shown: a view higher than wide still holds the intensity map
-CAMERA_ANGLE_DEG = 30.0  # VTK's default view angle
-FRONT_DISTANCE = 1.45  # distance of the camera in diagonals of the scan: both lungs fit a view of any shape
 
 
 class LabelStyle(Enum):
@@ -131,14 +127,19 @@ def show_3d(segmentation_node: Any, shown: bool) -> None:
     display.SetVisibility3D(shown)
 
 
-def set_views(scene: Any, volume_node: Any, center_ras: npt.NDArray[np.float64] | None = None) -> None:
+def set_views(
+    scene: Any, volume_node: Any, center_ras: npt.NDArray[np.float64] | None = None, aspect: float = 1.0
+) -> None:
     """Show a CT in every slice view, fitted to it and cut through its centre, and look at it from the front in 3D.
 
     Args:
         scene: The ``vtkMRMLScene``; views that do not exist yet are not made.
         volume_node: The CT.
         center_ras: World RAS position to cut through, mm; the volume's centre when not given.
+        aspect: Width of the 3D views by their height.
     """
+    if volume_node.GetImageData() is None:  # its box would be turned inside out
+        return
     bounds = [0.0] * 6
     volume_node.GetRASBounds(bounds)
     low, high = np.array(bounds[0::2]), np.array(bounds[1::2])
@@ -147,13 +148,7 @@ def set_views(scene: Any, volume_node: Any, center_ras: npt.NDArray[np.float64] 
         composite.SetBackgroundVolumeID(volume_node.GetID())
     for slice_node in nodes_of_class(scene, "vtkMRMLSliceNode"):
         _fit_slice(slice_node, low, high, center)
-    plane = find_owned(volume_node, PLANE_ROLE)
-    if plane is not None and plane.GetDisplayNode() is not None and plane.GetDisplayNode().GetVisibility():
-        plane.GetRASBounds(bounds)
-        low, high = np.minimum(low, bounds[0::2]), np.maximum(high, bounds[1::2])
-    distance = max(FRONT_DISTANCE * float(np.linalg.norm(high - low)), WIDE_DISTANCE * float(high[0] - low[0]))
-    for camera in nodes_of_class(scene, "vtkMRMLCameraNode"):
-        _look_from_front(camera, (low + high) / 2, distance)
+    look_from_front(scene, volume_node, aspect)
 
 
 def jump_to(scene: Any, position_ras: npt.NDArray[np.float64]) -> None:
@@ -171,6 +166,12 @@ def is_shown_in_slices(scene: Any, volume_node: Any) -> bool:
     """Whether any slice view shows a volume in its background."""
     composites = nodes_of_class(scene, "vtkMRMLSliceCompositeNode")
     return any(composite.GetBackgroundVolumeID() == volume_node.GetID() for composite in composites)
+
+
+def refresh_slices(scene: Any) -> None:
+    """Draw every slice view anew: a scene that was just read has segmentations that no view has cut yet."""
+    for slice_node in nodes_of_class(scene, "vtkMRMLSliceNode"):
+        slice_node.Modified()
 
 
 def nodes_of_class(scene: Any, class_name: str) -> Iterator[Any]:
@@ -200,14 +201,6 @@ def _fit_slice(
     middle = (low + high) / 2
     along = axes[2] * float(axes[2] @ (center - middle))
     slice_node.JumpSliceByCentering(*(middle + along))
-
-
-def _look_from_front(camera: Any, center: npt.NDArray[np.float64], distance_mm: float) -> None:
-    camera.SetFocalPoint(*center)
-    camera.SetPosition(center[0], center[1] + distance_mm, center[2])
-    camera.SetViewUp(0.0, 0.0, 1.0)
-    camera.SetViewAngle(CAMERA_ANGLE_DEG)
-    camera.ResetClippingRange()
 
 
 def center_of_labels(array: npt.NDArray[Any], ijk_to_ras: npt.NDArray[np.float64]) -> npt.NDArray[np.float64] | None:

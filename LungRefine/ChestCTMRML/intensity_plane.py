@@ -22,13 +22,14 @@ from ChestCTMRML.volumes import voxels
 PLANE_ROLE = "IntensityMap.Plane"
 MARK_ROLE = "IntensityMap.CurrentSlice"
 SHARE_ARRAY = "log10 of the share of the slice's voxels [%]"
+EXACT_ARRAY = "Share of the slice's voxels"
 LOWEST_LOG, HIGHEST_LOG = -2.0, 2.0  # 0.01 % to 100 %; rarer values are drawn as the lowest
 WIDTH_SHARE = 0.75  # of the scan's height: room for the map beside the chest in one view
 GAP_MM = 25.0  # between the scan and the plane
 MARK_COLOR = (1.0, 0.95, 0.2)
 MARK_WIDTH = 3.0  # pixels
 MARK_REACH_MM = 6.0  # how far the mark stands out on both sides
-LEGEND_POSITION = (0.03, 0.72)
+LEGEND_POSITION = (0.02, 0.98)  # above the lungs, which are lower than wide where the plane stands beside them
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,8 @@ def set_intensity_plane(scene: Any, volume_node: Any, data: PlaneData) -> Any:
     frame = plane_frame(volume_node)
     percent = np.log10(np.maximum(100.0 * np.asarray(data.shares, dtype=np.float64), 10.0**LOWEST_LOG))
     mesh = _mesh(frame, percent[::-1])  # the mesh runs from the feet upwards
+    exact = np.ascontiguousarray(np.asarray(data.shares, dtype=np.float32)[::-1])
+    mesh.GetCellData().AddArray(_named(exact.ravel(), EXACT_ARRAY))
     node, is_new = set_model(scene, volume_node, PLANE_ROLE, f"{volume_node.GetName()} intensity map", mesh)
     node.SetAttribute("COVIDMTL.LowHU", f"{data.low_hu:g}")
     node.SetAttribute("COVIDMTL.HighHU", f"{data.high_hu:g}")
@@ -73,6 +76,18 @@ def set_intensity_plane(scene: Any, volume_node: Any, data: PlaneData) -> Any:
     title = f"Voxels [% of slice\nper {width:g} HU]\n{data.low_hu:g} to {data.high_hu:g} HU"
     set_legend(node.GetDisplayNode(), title, LEGEND_POSITION, "1e%.0f")
     return node
+
+
+def plane_data(volume_node: Any) -> PlaneData | None:
+    """The intensity map that a CT's plane was drawn from, also after the scene was saved and opened; None without."""
+    node = find_owned(volume_node, PLANE_ROLE)
+    mesh = node.GetPolyData() if node is not None else None
+    array = mesh.GetCellData().GetArray(EXACT_ARRAY) if mesh is not None else None
+    if array is None:
+        return None
+    rows = plane_frame(volume_node).rows
+    shares = numpy_support.vtk_to_numpy(array).reshape(rows, -1)[::-1]
+    return PlaneData(shares, float(node.GetAttribute("COVIDMTL.LowHU")), float(node.GetAttribute("COVIDMTL.HighHU")))
 
 
 def mark_slice(scene: Any, volume_node: Any, row: int) -> Any:
@@ -163,9 +178,13 @@ def _mesh(frame: Frame, values: npt.NDArray[np.float64]) -> Any:
     holder.SetData(numpy_support.numpy_to_vtk(np.ascontiguousarray(points), deep=True))
     cells = vtk.vtkCellArray()
     cells.ImportLegacyFormat(numpy_support.numpy_to_vtkIdTypeArray(np.ascontiguousarray(quads.ravel()), deep=True))
-    array = numpy_support.numpy_to_vtk(np.ascontiguousarray(values.ravel(), dtype=np.float32), deep=True)
-    array.SetName(SHARE_ARRAY)
     mesh.SetPoints(holder)
     mesh.SetPolys(cells)
-    mesh.GetCellData().SetScalars(array)
+    mesh.GetCellData().SetScalars(_named(np.ascontiguousarray(values.ravel(), dtype=np.float32), SHARE_ARRAY))
     return mesh
+
+
+def _named(values: npt.NDArray[np.float32], name: str) -> Any:
+    array = numpy_support.numpy_to_vtk(values, deep=True)
+    array.SetName(name)
+    return array

@@ -42,10 +42,16 @@ _PLOT = (
 REVIEW_XML = (
     '<layout type="vertical" split="true">'
     + _item(f'<layout type="horizontal" split="true">{_item(_RED)}{_item(_GREEN)}{_item(_YELLOW)}</layout>', 500)
-    + _item(f'<layout type="horizontal" split="true">{_item(_THREE_D)}{_item(_TABLE)}{_item(_PLOT)}</layout>', 500)
+    + _item(
+        '<layout type="horizontal" split="true">'
+        + _item(_THREE_D)
+        + _item(f'<layout type="vertical" split="true">{_item(_TABLE)}{_item(_PLOT)}</layout>')
+        + "</layout>",
+        500,
+    )
     + "</layout>"
 )
-"""“COVID-MTL review”: three planes above, 3D, table and plot below."""
+"""“COVID-MTL review”: three planes above, below them 3D, and the table over the plot: both are read by their width."""
 
 COMPARE_XML = (
     '<layout type="horizontal" split="true">'

@@ -50,7 +50,7 @@ def set_density_histogram(
     )
     curves = [Curve(name, list(values) or [0.0] * len(centres), color) for name, values, color in groups]
     title = "Attenuation of lungs and lesions"
-    chart = Chart(title, "Attenuation [HU]", "Share of the tissue's voxels [%]", centres, curves)
+    chart = Chart(title, "Attenuation [HU]", "Share of tissue [%]", centres, curves)
     return set_chart(scene, volume_node, HISTOGRAM_ROLE, chart)
 
 
@@ -103,11 +103,11 @@ def set_intensity_profile(scene: Any, volume_node: Any, data: PlaneData, row: in
         Curve("all slices", mean.tolist(), MEAN_COLOR),
         Curve("this slice", shares[len(shares) - 1 - row].tolist(), CURVE_COLOR),
     ]
-    title = f"Intensity profile of slice {row + 1} of {len(shares)} from the feet"
+    title = f"Intensity profile, slice {row + 1} of {len(shares)} from the feet"
     centres = ((edges[:-1] + edges[1:]) / 2).tolist()
     return set_chart(
         scene,
         volume_node,
         PROFILE_ROLE,
-        Chart(title, "Attenuation [HU]", "Share of the slice's voxels [%]", centres, curves),
+        Chart(title, "Attenuation [HU]", "Share of slice [%]", centres, curves),
     )

@@ -22,7 +22,7 @@ from ChestCTMRML.surfaces import surface
 TOUCHING = np.ones((3, 3, 3), dtype=bool)  # 26-connectivity, as lesions are counted
 SMALLEST_ML = 0.1  # as in the lesion measures; a ball of 6 mm
 _Place = tuple[tuple[tuple[int, int], ...], int]  # a piece's box and checksum
-SHELL_SPACING_MM = (2.5, 1.5, 1.5)  # z, y, x; finer would not show at the size of a lung on a screen
+SHELL_SPACING_MM = (2.5, 2.5, 2.5)  # z, y, x; finer would not show at the size of a lung on a screen
 
 
 @dataclass(frozen=True)

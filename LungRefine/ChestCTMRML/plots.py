@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ChestCTMRML.nodes import owned_node
+from ChestCTMRML.nodes import find_owned, owned_node
 from ChestCTMRML.tables import Column, set_table
 
 POINT_SIZE = 11.0  # pixels
+TITLE_SIZE, AXIS_TITLE_SIZE, AXIS_LABEL_SIZE, LEGEND_SIZE = 14, 12, 10, 11  # points; Slicer's own fill a small view
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Chart:
         y_title: Axis title with unit.
         x: Positions, ascending.
         curves: At least one.
+        legend_room: Share of the curves' width left free beside them for the legend.
     """
 
     title: str
@@ -46,6 +48,7 @@ class Chart:
     y_title: str
     x: Sequence[float]
     curves: Sequence[Curve]
+    legend_room: float = 0.0
 
 
 def set_chart(scene: Any, owner: Any, role: str, chart: Chart) -> Any:
@@ -63,11 +66,21 @@ def set_chart(scene: Any, owner: Any, role: str, chart: Chart) -> Any:
     table = owned_node(scene, owner, f"{role}.Table", "vtkMRMLTableNode", f"{chart.title} (values)")
     columns = [Column(chart.x_title, list(chart.x))]
     set_table(table, [*columns, *(Column(curve.name, list(curve.values)) for curve in chart.curves)])
+    is_new = find_owned(owner, f"{role}.Chart") is None
     node = owned_node(scene, owner, f"{role}.Chart", "vtkMRMLPlotChartNode", chart.title)
     modifying = node.StartModify()
+    if is_new:  # later the user's own sizes stay
+        node.SetTitleFontSize(TITLE_SIZE)
+        node.SetAxisTitleFontSize(AXIS_TITLE_SIZE)
+        node.SetAxisLabelFontSize(AXIS_LABEL_SIZE)
+        node.SetLegendFontSize(LEGEND_SIZE)
     node.SetTitle(chart.title)
     node.SetXAxisTitle(chart.x_title)
     node.SetYAxisTitle(chart.y_title)
+    if chart.legend_room and chart.x:
+        first, last = float(chart.x[0]), float(chart.x[-1])
+        node.SetXAxisRange(first, last + chart.legend_room * (last - first))
+    node.SetXAxisRangeAuto(not chart.legend_room)
     node.RemoveAllPlotSeriesNodeIDs()
     for index, curve in enumerate(chart.curves):
         series = owned_node(scene, owner, f"{role}.Series{index}", "vtkMRMLPlotSeriesNode", curve.name)

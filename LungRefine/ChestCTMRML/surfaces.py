@@ -16,7 +16,8 @@ from ChestCTLib.grid import resample_array
 from ChestCTMRML.geometry import Matrix, matrix_from_array
 from ChestCTMRML.volumes import image_from_array
 
-SURFACE_SPACING_MM = 2.0  # finer adds triangles, not shape, at the size of a lung on a screen
+SURFACE_SPACING_MM = 2.0  # finer adds triangles, not shape, at the size of a lesion on a screen
+MOST_STEPS = 96  # along the longest side: a lung gets 3 mm, and 55,000 triangles that a processor draws quickly
 SMOOTHING_MM = 1.5  # standard deviation of the Gaussian; takes the steps of the voxels away
 HALF = 0.5  # iso value between outside (0) and inside (1)
 
@@ -38,7 +39,9 @@ def surface(mask: npt.NDArray[Any], spacing_mm: tuple[float, float, float], ijk_
     box = ndimage.find_objects(inside.astype(np.uint8))[0]
     crop = np.pad(inside[box].astype(np.float32), 1)
     first_kji = np.array([part.start - 1 for part in box], dtype=float)
-    z, y, x = (max(step, SURFACE_SPACING_MM) for step in spacing_mm)
+    longest_mm = max((part.stop - part.start) * step for part, step in zip(box, spacing_mm, strict=True))
+    wanted = max(SURFACE_SPACING_MM, longest_mm / MOST_STEPS)
+    z, y, x = (max(step, wanted) for step in spacing_mm)
     coarse = resample_array(crop, spacing_mm, (z, y, x))
     scale = np.array(crop.shape) / np.array(coarse.shape)  # fine voxels a coarse voxel
     sigma = [SMOOTHING_MM / (step * factor) for step, factor in zip(spacing_mm, scale, strict=True)]

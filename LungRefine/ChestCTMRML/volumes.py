@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from ChestCTLib.volume import CTVolume
 
 VOXEL_TYPES = ("vtkMRMLScalarVolumeNode",)
+DERIVED = "COVIDMTL.Derived"
+"""Attribute of a volume node that was made of a CT, such as an activation map; saved with the scene."""
 
 
 def voxels(volume_node: Any) -> npt.NDArray[Any]:
@@ -85,9 +87,15 @@ def add_volume(scene: Any, volume: CTVolume, name: str) -> Any:
 def add_map(scene: Any, values: npt.NDArray[np.floating[Any]], like: CTVolume, name: str) -> Any:
     """Add an array of real numbers on a CT volume's grid, such as an intensity map, as a new scalar volume node."""
     node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
+    node.SetAttribute(DERIVED, "1")
     _set_voxels(node, np.asarray(values, dtype=np.float32), like.ijk_to_lps)
     node.CreateDefaultDisplayNodes()
     return node
+
+
+def is_derived(volume_node: Any) -> bool:
+    """Whether a volume was made of a CT by :func:`add_map` or :func:`set_map`: nothing to be segmented."""
+    return volume_node is not None and volume_node.GetAttribute(DERIVED) == "1"
 
 
 def set_map(
@@ -111,6 +119,7 @@ def set_map(
             f"The map has {values.shape} voxels (z, y, x), the volume “{volume_node.GetName()}” asks for {shape}.",
             "Make the map of this volume.",
         )
+    map_node.SetAttribute(DERIVED, "1")
     map_node.SetAndObserveTransformNodeID(volume_node.GetTransformNodeID())
     matrix = vtk.vtkMatrix4x4()
     volume_node.GetIJKToRASMatrix(matrix)

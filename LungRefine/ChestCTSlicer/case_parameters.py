@@ -85,6 +85,7 @@ class ShownPlot(Enum):
     cohort = COHORT_ROLE
     periphery = lesion_plots.PERIPHERY_ROLE
     histogram = lesion_plots.HISTOGRAM_ROLE
+    profile = lesion_plots.PROFILE_ROLE
 
     def label(self) -> str:
         """Text of the entry in the selector."""
@@ -93,6 +94,7 @@ class ShownPlot(Enum):
                 ShownPlot.cohort: _("This scan among the cohort"),
                 ShownPlot.periphery: _("Peripheral lesion ratio"),
                 ShownPlot.histogram: _("Attenuation of lungs and lesions"),
+                ShownPlot.profile: _("Intensity profile of the slice"),
             }[self]
         )
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ChestCTMRML import displays, intensity_plane, overlays
+from ChestCTMRML import displays, intensity_plane, lesion_plots, overlays
 from ChestCTMRML.activation_overlay import (
     ActivationStyle,
     activation_tasks,
     set_activation_style,
     show_activation,
 )
+from ChestCTMRML.case_folder import put_in_case_folder
 from ChestCTMRML.nodes import find_owned
 from ChestCTMRML.overlays import Overlay
 from ChestCTSlicer.case_parameters import ShownPlot, ShownTable
@@ -101,11 +102,15 @@ def hide_other_cases(scene: Any, volume: Any) -> None:
 
 
 def mark_slice(scene: Any, volume: Any) -> None:
-    """Mark the axial view's slice on the intensity map, where it is drawn."""
+    """Mark the axial view's slice on the intensity map and draw its profile, where there is a map."""
     view = scene.GetSingletonNode("Red", "vtkMRMLSliceNode")
     if view is None or find_owned(volume, intensity_plane.PLANE_ROLE) is None:
         return
     row = intensity_plane.row_of_slice_view(volume, view)
     mark = find_owned(volume, intensity_plane.MARK_ROLE)
-    if mark is None or mark.GetAttribute("COVIDMTL.Row") != str(row):
-        intensity_plane.mark_slice(scene, volume, row)
+    if mark is not None and mark.GetAttribute("COVIDMTL.Row") == str(row):
+        return
+    intensity_plane.mark_slice(scene, volume, row)
+    data = intensity_plane.plane_data(volume)
+    if data is not None:
+        put_in_case_folder(scene, volume, [lesion_plots.set_intensity_profile(scene, volume, data, row)])

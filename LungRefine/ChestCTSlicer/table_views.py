@@ -1,21 +1,22 @@
-"""Tables in narrow places: numbers stay in sight, long names give way."""
+"""Tables in narrow places: numbers stay in sight, long names take more lines."""
 
 from __future__ import annotations
 
 import qt
 import slicer
 
-WIDEST_VALUE = 64  # pixels in a narrow view; words that are longer stand in the report
+WIDEST_VALUE = 64  # pixels in a narrow view; longer words take more lines
 VALUE_SHARE = 0.28  # of a wide view
+NOTES_FROM = 480  # pixels of width; in a narrower view notes would leave no room for names, and the panel has them
 FEW_COLUMNS = 4  # measure, value, unit, note
 
 
 def fit_columns(table: slicer.qMRMLTableView) -> None:
     """Give the columns of a table view their widths.
 
-    A table of measures shows value and unit whatever its width, hides notes where there are none, and cuts names in
-    their middle, for their ends tell them apart. A table with many columns gets the width of its contents and a scroll
-    bar.
+    A table of measures shows names, values and units whatever its width, and notes where there are any and room for
+    them; what is longer than its column goes on in a further line. A table with many columns gets the width of its
+    contents and a scroll bar.
 
     Args:
         table: A ``qMRMLTableView`` with a table or without.
@@ -24,11 +25,12 @@ def fit_columns(table: slicer.qMRMLTableView) -> None:
     count = header.count()
     few = 1 < count <= FEW_COLUMNS
     table.textElideMode = qt.Qt.ElideMiddle
-    table.wordWrap = False
+    table.wordWrap = few
     header.stretchLastSection = not few
     header.minimumSectionSize = 30
     for column in range(count):
-        table.setColumnHidden(column, few and column == FEW_COLUMNS - 1 and _is_empty(table, column))
+        is_note = few and column == FEW_COLUMNS - 1
+        table.setColumnHidden(column, is_note and (table.width < NOTES_FROM or _is_empty(table, column)))
         header.setSectionResizeMode(column, qt.QHeaderView.Interactive)
     table.resizeColumnsToContents()
     widest = max(WIDEST_VALUE, int(VALUE_SHARE * table.width))
@@ -37,6 +39,7 @@ def fit_columns(table: slicer.qMRMLTableView) -> None:
             header.resizeSection(column, min(header.sectionSize(column), widest))
     if few:
         header.setSectionResizeMode(0, qt.QHeaderView.Stretch)
+        table.resizeRowsToContents()
 
 
 def fit_shown_tables() -> None:

@@ -83,5 +83,13 @@ class WorkLogic(ScriptedLoadableModuleLogic):
     def aimViews(self, volume: Any, center: Any = None) -> None:
         """Cut all views through a place of the volume, unless the volume is gone by now."""
         if volume.GetScene() is not None:
-            displays.set_views(slicer.mrmlScene, volume, center)
+            displays.set_views(slicer.mrmlScene, volume, center, self.aspectOf3D())
             fit_shown_tables()
+
+    def aspectOf3D(self) -> float:
+        """Width by height of the layout's first 3D view; 1 where there is none."""
+        manager = slicer.app.layoutManager()
+        if manager is None or manager.threeDViewCount == 0:
+            return 1.0
+        view = manager.threeDWidget(0).threeDView()
+        return float(view.width / max(view.height, 1))

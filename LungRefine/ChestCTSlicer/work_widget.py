@@ -14,8 +14,10 @@ from slicer.util import VTKObservationMixin
 
 from ChestCTJobs.job import Job, JobState
 from ChestCTLib.errors import ChestCTError
+from ChestCTMRML import displays
 from ChestCTMRML.segmentations import EditedSegmentsError
 from ChestCTSlicer.runner import JobRunner
+from ChestCTSlicer.scan_selectors import first_scan, offer_scans_only
 
 PERCENT = 100
 ROW_HEIGHT = 24  # pixels
@@ -130,6 +132,8 @@ class WorkWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onSceneEndClose(self, caller: Any, event: Any) -> None:
         """A new scene is there."""
+        self.offerScans()
+        displays.refresh_slices(slicer.mrmlScene)
         if self._entered:
             self.initializeParameterNode()
 
@@ -137,7 +141,7 @@ class WorkWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Take this scene's parameters, with its first volume as input where none is chosen."""
         self.setParameterNode(self.logic.getParameterNode())
         if self._parameterNode.inputVolume is None:
-            self._parameterNode.inputVolume = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLScalarVolumeNode")
+            self._parameterNode.inputVolume = first_scan(slicer.mrmlScene)
 
     def setParameterNode(self, parameterNode: Any) -> None:
         """Show other parameters, or none."""
@@ -147,10 +151,20 @@ class WorkWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.forget()
         self._parameterNode = parameterNode
         if parameterNode is not None:
+            self.offerScans()
             self.adopt(parameterNode)
             self._guiTag = parameterNode.connectParametersToGui(self._widgetsOfParameters())
             self.addObserver(parameterNode.parameterNode, vtk.vtkCommand.ModifiedEvent, self.onModified)
             self.onModified()
+
+    def scanSelectors(self) -> list[slicer.qMRMLNodeComboBox]:
+        """The selectors of CTs."""
+        return [self.ui.inputVolumeSelector]
+
+    def offerScans(self) -> None:
+        """Keep volumes that were made of a CT out of the selectors of CTs."""
+        for selector in self.scanSelectors():
+            offer_scans_only(selector, slicer.mrmlScene)
 
     def _widgetsOfParameters(self) -> dict[str, Any]:
         """The widgets by the parameter that their ``.ui`` file binds them to.
@@ -162,7 +176,9 @@ class WorkWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         return {name: widget for name, widget in bound.items() if name}
 
     def onModified(self, caller: Any = None, event: Any = None) -> None:
-        """A parameter changed."""
+        """A parameter changed; while a scene is read, volumes are still empty, and all is shown at its end."""
+        if slicer.mrmlScene.IsImporting():
+            return
         hasInput = self._parameterNode.inputVolume is not None
         self.ui.applyButton.enabled = hasInput and not self.runner.busy
         self.ui.applyButton.toolTip = self.applyToolTip if hasInput else _("Choose a CT volume first.")
@@ -195,6 +211,7 @@ class WorkWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def start(self, job: Job) -> None:
         """Run a job in the background."""
         self.runner.start(job)
+        self.ui.inputVolumeSelector.enabled = False  # a result goes to the parameters of the scan it was made of
         self.ui.progressBar.visible = True
         self.ui.applyButton.enabled = False
         self.ui.cancelButton.enabled = True
@@ -211,6 +228,7 @@ class WorkWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onEnded(self, job: Job) -> None:
         """The run is over."""
+        self.offerScans()
         if job.state == JobState.done:
             self.onDone(job)
         elif job.state == JobState.cancelled:
@@ -222,6 +240,7 @@ class WorkWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """No run is under way."""
         self.ui.progressBar.visible = False
         self.ui.cancelButton.enabled = False
+        self.ui.inputVolumeSelector.enabled = True
         self.ui.statusLabel.text = text
         self.ui.applyButton.enabled = self._parameterNode is not None and self._parameterNode.inputVolume is not None
 

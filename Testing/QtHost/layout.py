@@ -96,6 +96,16 @@ class LayoutManager(QObject):
         content.show()
 
     @property
+    def threeDViewCount(self) -> int:
+        return len(self._three_d())
+
+    def threeDWidget(self, index: int) -> Any:
+        return self._three_d()[index]
+
+    def _three_d(self) -> list[ThreeDWidget]:
+        return [view for view in self._views.values() if isinstance(view, ThreeDWidget)]
+
+    @property
     def tableViewCount(self) -> int:
         return len(self._tables())
 

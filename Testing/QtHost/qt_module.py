@@ -17,6 +17,7 @@ PYTHONQT_MODULES = (
     "ChestCTSlicer.annotator_panel",
     "ChestCTSlicer.report_panel",
     "ChestCTSlicer.runner",
+    "ChestCTSlicer.scan_selectors",
     "ChestCTSlicer.table_views",
     "ChestCTSlicer.work_logic",
     "ChestCTSlicer.work_widget",

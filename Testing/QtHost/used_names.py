@@ -26,7 +26,10 @@ RETURNED = {
     "layoutManager": "qSlicerLayoutManager",
     "lineEdit": "QLineEdit",
     "viewport": "QWidget",
+    "sortFilterProxyModel": "qMRMLSortFilterProxyModel",
     "tableWidget": "qMRMLTableWidget",
+    "threeDWidget": "qMRMLThreeDWidget",
+    "threeDView": "qMRMLThreeDView",
     "tableView": "qMRMLTableView",
 }
 """Class of what a method returns, where a further name of it is used."""

@@ -199,6 +199,9 @@ class ThreeDWidget(QWidget):
         node.SetBackgroundColor2(0.20, 0.24, 0.28)
         _lay_out(self, label, "#8f9ec8", [], self.picture)
 
+    def threeDView(self) -> RenderedPicture:
+        return self.picture
+
     @property
     def view(self) -> Any:
         return self.picture.view
@@ -270,8 +273,11 @@ class _Chart(QWidget):
         area = QRectF(left, top, self.width() - left - right, self.height() - top - bottom)
         x_low = min(float(x.min()) for _, x, _, _ in curves)
         x_high = max(float(x.max()) for _, x, _, _ in curves)
+        if not self.node.GetXAxisRangeAuto():
+            x_low, x_high = self.node.GetXAxisRange()
         y_low = min(min(float(np.nanmin(y)) for _, _, y, _ in curves), 0.0)
         y_high = max(max(float(np.nanmax(y)) for _, _, y, _ in curves), y_low + 1e-9)
+        painter.setFont(_font(painter, self.node.GetAxisLabelFontSize()))
         _draw_axes(painter, area, (x_low, x_high), (y_low, y_high))
         _draw_titles(painter, area, self.node)
         for _name, x, y, (color, is_line) in curves:
@@ -289,7 +295,8 @@ class _Chart(QWidget):
             for point in points if not is_line else ():
                 _draw_diamond(painter, point, color)
         if len(curves) > 1 and self.node.GetLegendVisibility():
-            _draw_legend(painter, area, [(name, color) for name, _, _, (color, _) in curves])
+            entries = [(name, color) for name, _, _, (color, _) in curves]
+            _draw_legend(painter, area, entries, self.node.GetLegendFontSize())
 
     def _curves(self) -> list[tuple[str, Any, Any, tuple[QColor, bool]]]:
         if self.node is None or self.node.GetScene() is None:
@@ -335,32 +342,47 @@ def _draw_axes(painter: QPainter, area: QRectF, x_range: tuple[float, float], y_
         )
 
 
+def _font(painter: QPainter, size: int, bold: bool = False) -> QFont:
+    font = QFont(painter.font())
+    font.setPixelSize(size)
+    font.setBold(bold)
+    return font
+
+
 def _draw_titles(painter: QPainter, area: QRectF, chart: Any) -> None:
+    painter.save()
+    painter.setFont(_font(painter, chart.GetAxisTitleFontSize()))
     painter.drawText(
         QRectF(area.left(), area.bottom() + 18, area.width(), 20), Qt.AlignmentFlag.AlignCenter, chart.GetXAxisTitle()
     )
-    font = QFont(painter.font())
-    painter.save()
-    font.setBold(True)
-    painter.setFont(font)
-    painter.drawText(QRectF(area.left(), 4, area.width(), 22), Qt.AlignmentFlag.AlignCenter, chart.GetTitle() or "")
-    painter.restore()
     painter.save()
     painter.translate(12, area.center().y())
     painter.rotate(-90)
     painter.drawText(
-        QRectF(-area.height() / 2, -8, area.height(), 18), Qt.AlignmentFlag.AlignCenter, chart.GetYAxisTitle()
+        QRectF(-area.height() / 2 - 20, -8, area.height() + 40, 18), Qt.AlignmentFlag.AlignCenter, chart.GetYAxisTitle()
     )
+    painter.restore()
+    painter.setFont(_font(painter, chart.GetTitleFontSize(), bold=True))
+    title = QRectF(0, 4, area.left() + area.width() + MARGINS[1], 22)
+    painter.drawText(title, Qt.AlignmentFlag.AlignCenter, chart.GetTitle() or "")
     painter.restore()
 
 
-def _draw_legend(painter: QPainter, area: QRectF, entries: list[tuple[str, QColor]]) -> None:
+def _draw_legend(painter: QPainter, area: QRectF, entries: list[tuple[str, QColor]], size: int) -> None:
+    painter.save()
+    painter.setFont(_font(painter, size))
+    width = max(painter.fontMetrics().horizontalAdvance(name) for name, _ in entries) + 4
+    height = painter.fontMetrics().height()
+    left = area.right() - width - 30
+    box = QRectF(left - 4, area.top() + 2, width + 32, height * len(entries) + 4)
+    painter.fillRect(box, QColor(255, 255, 255, 200))
     for row, (name, color) in enumerate(entries):
-        y = area.top() + 12 + 16 * row
+        y = box.top() + 2 + height * (row + 0.5)
         painter.setPen(QPen(color, 3))
-        painter.drawLine(QPointF(area.right() - 128, y), QPointF(area.right() - 108, y))
+        painter.drawLine(QPointF(left, y), QPointF(left + 20, y))
         painter.setPen(QColor("black"))
-        painter.drawText(QRectF(area.right() - 102, y - 8, 100, 16), Qt.AlignmentFlag.AlignVCenter, name)
+        painter.drawText(QRectF(left + 26, y - height / 2, width, height), Qt.AlignmentFlag.AlignVCenter, name)
+    painter.restore()
 
 
 def _lay_out(widget: QWidget, label: str, color: str, beside: list[QWidget], below: QWidget) -> None:

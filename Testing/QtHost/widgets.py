@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import vtk
-from PySide6.QtCore import Property, QAbstractTableModel, QModelIndex, Qt, Signal
+from PySide6.QtCore import Property, QAbstractTableModel, QModelIndex, QObject, Qt, Signal
 from PySide6.QtWidgets import (
     QAbstractButton,
     QComboBox,
@@ -61,6 +61,22 @@ class qMRMLWidget(QWidget):
         return self._scene
 
 
+class qMRMLSortFilterProxyModel(QObject):
+    """What a selector lists."""
+
+    changed = Signal()
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._hidden: list[str] = []
+
+    def _set_hidden(self, ids: list[str]) -> None:
+        self._hidden = list(ids)
+        self.changed.emit()
+
+    hiddenNodeIDs = Property("QStringList", lambda self: self._hidden, _set_hidden)
+
+
 def _root(widget: QWidget) -> QWidget | None:
     """The next qMRMLWidget above a widget."""
     parent = widget.parentWidget()
@@ -87,6 +103,8 @@ class qMRMLNodeComboBox(QWidget):
         self._tags: list[int] = []
         self._current_id = ""
         self._filling = False
+        self._filter = qMRMLSortFilterProxyModel(self)
+        self._filter.changed.connect(self._fill)
         self._values: dict[str, Any] = {
             "nodeTypes": [],
             "noneEnabled": False,
@@ -169,6 +187,9 @@ class qMRMLNodeComboBox(QWidget):
         if self.currentNode() is not None:
             self._scene.RemoveNode(self.currentNode())
 
+    def sortFilterProxyModel(self) -> qMRMLSortFilterProxyModel:
+        return self._filter
+
     def nodeCount(self) -> int:
         return len(self._nodes())
 
@@ -180,6 +201,8 @@ class qMRMLNodeComboBox(QWidget):
             for index in range(self._scene.GetNumberOfNodesByClass(kind)):
                 node = self._scene.GetNthNodeByClass(index, kind)
                 is_child = node.GetClassName() != kind
+                if node.GetID() in self._filter.property("hiddenNodeIDs"):
+                    continue
                 if (node.GetHideFromEditors() and not self.showHidden) or (is_child and not self.showChildNodeTypes):
                     continue
                 found.append(node)
