@@ -185,10 +185,10 @@ class Section:
 
 @dataclass(frozen=True)
 class CaseReport:
-    """Everything about one case. Holds no identifier of the patient.
+    """Everything about one case. Holds no identifier of the patient, unless the user gave one as its name.
 
     Attributes:
-        case_id: Neutral id of the case.
+        case_id: Neutral id of the case, or the name the user gave.
         sections: In the order of reading.
         warnings: What is unusual about the input or a step.
         provenance: Versions, settings, models, seconds: the run's manifest.
