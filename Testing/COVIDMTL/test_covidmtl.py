@@ -92,7 +92,7 @@ def test_given_masks_are_measured_as_they_are_and_edits_make_the_report_out_of_d
     masked.ui.exportButton.click()
     written = {path.name for path in tmp_path.iterdir()}
     assert written == {"report.html", "report.pdf", "report.json", "measures.csv"}
-    assert report_from_json((tmp_path / "report.json").readplain("utf-8")) == report
+    assert report_from_json((tmp_path / "report.json").read_text("utf-8")) == report
     assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF")
     host.messages.answer = False
     masked.ui.exportButton.click()
