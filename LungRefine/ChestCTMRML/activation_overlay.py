@@ -17,7 +17,7 @@ from ChestCTMRML.volumes import set_map
 ROLE = "Activation"
 ACTIVATION_PREFIX = "cam_"  # how the pipeline names its class activation maps
 LEGEND = "Class activation\n[share of maximum]"
-LEGEND_POSITION = (0.03, 0.25)
+LEGEND_POSITION = (0.02, 0.04)  # the corner beside the patient
 LEGEND_VIEW = "vtkMRMLSliceNodeRed"  # the axial view alone: in every view it would hide the picture
 # a map is small and smooth: the processor casts it in some 20 ms, a graphics card that is only emulated takes 300
 RENDERING_CLASS = "vtkMRMLCPURayCastVolumeRenderingDisplayNode"

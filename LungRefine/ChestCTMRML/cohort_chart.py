@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ChestCTLib.case_report import CaseReport, Table
+from ChestCTLib.case_report import CaseReport, Status, Table
 from ChestCTMRML.nodes import find_owned
 from ChestCTMRML.plots import Chart, Curve, set_chart
 
@@ -13,7 +13,7 @@ TABLE_KEY = "profile"
 GROUP_COLORS = {"control": (0.35, 0.62, 0.85), "mild": (0.93, 0.65, 0.20), "severe": (0.80, 0.25, 0.22)}
 SCAN_COLOR = (0.05, 0.05, 0.05)
 LIMIT_COLOR = (0.70, 0.70, 0.70)
-LEGEND_ROOM = 0.45  # six entries would hide a third of the curves
+LEGEND_ROOM = 0.75  # six entries would hide a third of the curves
 REACH = 1.5  # cohort widths that are drawn beyond its limits; farther values lie at the edge
 
 
@@ -35,7 +35,8 @@ def set_cohort_chart(scene: Any, volume_node: Any, report: CaseReport) -> Any:
             chart.RemoveAllPlotSeriesNodeIDs()
             chart.SetTitle("This scan among the cohort: n/a")
         return None
-    outside = any(m.key == "features.outside_share" and m.why for s in report.sections for m in s.measures)
+    shares = [m for s in report.sections for m in s.measures if m.key == "features.outside_share"]
+    outside = any(measure.status == Status.WARNED for measure in shares)
     return set_chart(scene, volume_node, ROLE, _chart(table, outside))
 
 

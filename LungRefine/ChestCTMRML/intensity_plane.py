@@ -29,7 +29,7 @@ GAP_MM = 25.0  # between the scan and the plane
 MARK_COLOR = (1.0, 0.95, 0.2)
 MARK_WIDTH = 3.0  # pixels
 MARK_REACH_MM = 6.0  # how far the mark stands out on both sides
-LEGEND_POSITION = (0.02, 0.98)  # above the lungs, which are lower than wide where the plane stands beside them
+LEGEND_POSITION = (0.02, 0.86)  # above the lungs, which are lower than wide where the plane stands beside them
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import slicer
 WIDEST_VALUE = 64  # pixels in a narrow view; longer words take more lines
 VALUE_SHARE = 0.28  # of a wide view
 NOTES_FROM = 480  # pixels of width; in a narrower view notes would leave no room for names, and the panel has them
+TALLEST_ROW = 40  # pixels, two lines: a longer note is cut, and stands whole in the report
 FEW_COLUMNS = 4  # measure, value, unit, note
 
 
@@ -39,6 +40,7 @@ def fit_columns(table: slicer.qMRMLTableView) -> None:
             header.resizeSection(column, min(header.sectionSize(column), widest))
     if few:
         header.setSectionResizeMode(0, qt.QHeaderView.Stretch)
+        table.verticalHeader().maximumSectionSize = TALLEST_ROW
         table.resizeRowsToContents()
 
 

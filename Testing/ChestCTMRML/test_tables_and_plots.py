@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from vtk.util import numpy_support
 
-from ChestCTLib.case_report import RESEARCH_NOTICE, CaseReport, Measure, Section
+from ChestCTLib.case_report import RESEARCH_NOTICE, CaseReport, Measure, Section, Status
 from ChestCTLib.case_report import Column as ReportColumn
 from ChestCTLib.case_report import Table as ReportTable
 from ChestCTMRML import report_nodes, tables
+from ChestCTMRML.cohort_chart import set_cohort_chart
 from ChestCTMRML.plots import Chart, Curve, set_chart
 from ChestCTMRML.tables import Column
 
@@ -82,3 +83,22 @@ def test_a_report_becomes_one_text_and_one_table_a_section_with_the_research_not
     before = scene.GetNumberOfNodes()
     assert report_nodes.set_report(scene, owner, report) == [text, values, single]
     assert scene.GetNumberOfNodes() == before
+
+
+@pytest.mark.parametrize("outside", [False, True])
+def test_the_cohort_chart_says_where_a_scan_lies_outside_and_leaves_its_legend_room(
+    scene: Any, owner: Any, outside: bool
+) -> None:
+    columns = tuple(ReportColumn(key, key) for key in ("feature", "value", "low", "high", "mild", "severe"))
+    profile = ReportTable(
+        "profile", "Profile", columns, (("one", 3.0, 1.0, 5.0, 2.0, 4.0), ("two", 9.0, 1.0, 5.0, 2, 4))
+    )
+    share = Measure("features.outside_share", "Beyond", 49.0, "%", status=Status.WARNED if outside else Status.OK)
+    report = CaseReport("case-1", (Section("features", "Features", (share,), (profile,)),))
+    chart = set_cohort_chart(scene, owner, report)
+    assert ("Outside the cohort" in chart.GetTitle()) == outside
+    low, high = chart.GetXAxisRange()
+    assert low == 1.0 and high > 2.5 and not chart.GetXAxisRangeAuto()
+    table = chart.GetNthPlotSeriesNode(4).GetTableNode()
+    scan = table.GetTable().GetColumnByName("this scan")
+    assert [scan.GetValue(row) for row in range(2)] == [0.5, 2.0]
