@@ -12,8 +12,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 PROPERTIES = {
     "checked", "collapsed", "count", "currentIndex", "currentText", "defaultSectionSize", "directory", "enabled",
     "height", "hiddenNodeIDs", "interval", "maximum", "maximumSectionSize", "minimum", "minimumSectionSize",
-    "stretchLastSection", "tableViewCount", "text", "textElideMode", "threeDViewCount", "toolTip", "unorderedEffectsVisible", "value",
-    "visible", "width", "wordWrap",
+    "stretchLastSection", "tableViewCount", "text", "textElideMode", "threeDViewCount", "toolTip",
+    "unorderedEffectsVisible", "value", "visible", "width", "wordWrap",
 }  # fmt: skip
 """Properties in Qt 5.15, CTK and Slicer of the classes that the modules use; look a further one up before adding it:
 ``QHeaderView.sectionsClickable``, for one, is a method there, and setting it an error."""
