@@ -10,9 +10,8 @@ import numpy as np
 
 from ChestCTJobs.measure_service import Measured
 from ChestCTLib.case_report import Section, Table
-from ChestCTMRML import lesion_plots
+from ChestCTMRML import intensity_plane, lesion_plots
 from ChestCTMRML.case_folder import put_in_case_folder
-from ChestCTMRML.intensity_plane import set_intensity_plane
 from ChestCTMRML.lesion_classes import ROLE as CLASSES_ROLE
 from ChestCTMRML.lesion_classes import set_lesion_classes
 from ChestCTMRML.lesion_density import set_lesion_density
@@ -59,7 +58,7 @@ def show_measured(scene: Any, volume: Any, measured: Measured, thickness_mm: flo
         set_lesion_classes(scene, volume, measured.drawn.classes)
         yield
         if find_owned(volume, "IntensityMap.Plane") is None:
-            set_intensity_plane(scene, volume, measured.drawn.plane)
+            intensity_plane.set_intensity_plane(scene, volume, measured.drawn.plane)
             yield
     move_thickness(scene, volume, measured, thickness_mm)
     yield
@@ -79,6 +78,28 @@ def move_thickness(scene: Any, volume: Any, measured: Measured, thickness_mm: fl
     if measured.drawn is not None:
         set_shell(scene, volume, measured.drawn.shell, thickness_mm)
     return ratio
+
+
+def follow_slice(scene: Any, volume: Any, measured: Measured, marked: int | None) -> int | None:
+    """Mark the axial view's slice on the intensity map and draw its profile, unless they show it already.
+
+    Args:
+        scene: The ``vtkMRMLScene``.
+        volume: The CT.
+        measured: The result.
+        marked: The map's row that is marked; None without one.
+
+    Returns:
+        The row that is marked now; None without an axial view or while there is no map.
+    """
+    view = scene.GetSingletonNode("Red", "vtkMRMLSliceNode")
+    if view is None or measured.drawn is None:
+        return None
+    row = intensity_plane.row_of_slice_view(volume, view)
+    if row != marked:
+        intensity_plane.mark_slice(scene, volume, row)
+        lesion_plots.set_intensity_profile(scene, volume, measured.drawn.plane, row)
+    return row
 
 
 def fill_tables(scene: Any, volume: Any, section: Section) -> None:

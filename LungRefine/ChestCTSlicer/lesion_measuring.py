@@ -11,7 +11,7 @@ from ChestCTJobs import lesion_results
 from ChestCTJobs.job import Failure
 from ChestCTJobs.measure_service import Measured, MeasureService
 from ChestCTLib.labels import LESION_LABELS, LUNG_LABELS
-from ChestCTMRML import displays, intensity_plane, lesion_plots
+from ChestCTMRML import displays
 from ChestCTMRML.case_nodes import METHOD_ATTRIBUTE, keep_original, original_of
 from ChestCTMRML.segmentations import match_segments
 from ChestCTSlicer.work_logic import WorkLogic
@@ -44,7 +44,7 @@ class LesionMeasuring(WorkLogic):
         self._order: list[int] = []
         self._thickness: float | None = None
         self._parameters: Any = None
-        self._marked: tuple[Any, int] | None = None
+        self._marked: int | None = None
 
     @property
     def volume(self) -> Any:
@@ -131,18 +131,8 @@ class LesionMeasuring(WorkLogic):
 
     def followSlice(self) -> None:
         """Mark the axial view's slice on the intensity map and draw its profile, once there is a map."""
-        view = slicer.mrmlScene.GetSingletonNode("Red", "vtkMRMLSliceNode")
-        volume = self.volume
-        if view is None or volume is None or self._steps is not None:
-            return
-        if self.measured is None or self.measured.drawn is None:
-            return
-        row = intensity_plane.row_of_slice_view(volume, view)
-        if (volume, row) == self._marked:
-            return
-        self._marked = (volume, row)
-        intensity_plane.mark_slice(slicer.mrmlScene, volume, row)
-        lesion_plots.set_intensity_profile(slicer.mrmlScene, volume, self.measured.drawn.plane, row)
+        if self.measured is not None and self._steps is None:
+            self._marked = lesion_results.follow_slice(slicer.mrmlScene, self.volume, self.measured, self._marked)
 
     def _take(self, measured: Measured) -> None:
         thickness = self._parameters.thickness

@@ -51,7 +51,7 @@ class Viewer:
         self.context = SessionContext(self.server, app, Path(settings.folder))
         self.case = CaseLogic(self.context, Path(settings.root) if settings.root else None)
         self.views = Views(self.context)
-        self.overlays = OverlayLogic(self.context)
+        self.overlays = OverlayLogic(self.context, self.views.fit_3d)
         self.measures = MeasureLogic(self.context, self.views.go_to)
         self.correction = CorrectionLogic(self.context)
         self.probe = Probe(self.context)

@@ -16,7 +16,7 @@ from ChestCTJobs import lesion_results
 from ChestCTJobs.job import Failure
 from ChestCTJobs.lesion_results import ResultTable
 from ChestCTJobs.measure_service import Measured, MeasureService
-from ChestCTMRML import intensity_plane, lesion_plots, tables
+from ChestCTMRML import lesion_plots, tables
 from ChestCTMRML.case_nodes import METHOD_ATTRIBUTE
 from ChestCTMRML.nodes import find_owned
 from COVIDMTLApp.viewer.charts import chart_svg
@@ -286,16 +286,9 @@ class MeasureLogic:
 
     def _follow_slice(self) -> bool:
         """Mark the axial view's slice on the intensity map and draw its profile; returns whether it moved."""
-        scene, volume = self._context.scene, self._context.nodes.volume
-        view = scene.GetSingletonNode("Red", "vtkMRMLSliceNode")
-        drawn = self.measured.drawn if self.measured is not None else None
         wanted = self._context.state.show_map or self._context.state.plot == Plot.profile.name
-        if view is None or volume is None or drawn is None or not wanted:
+        if self.measured is None or not wanted:
             return False
-        row = intensity_plane.row_of_slice_view(volume, view)
-        if row == self._row:
-            return False
-        self._row = row
-        intensity_plane.mark_slice(scene, volume, row)
-        lesion_plots.set_intensity_profile(scene, volume, drawn.plane, row)
-        return True
+        scene, before = self._context.scene, self._row
+        self._row = lesion_results.follow_slice(scene, self._context.nodes.volume, self.measured, before)
+        return self._row != before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
@@ -37,10 +38,11 @@ class OverlayLogic:
 
     Args:
         context: The session.
+        fit_3d: Looks at what is shown in 3D, which the intensity map makes wider.
     """
 
-    def __init__(self, context: SessionContext) -> None:
-        self._context = context
+    def __init__(self, context: SessionContext, fit_3d: Callable[[], None]) -> None:
+        self._context, self._fit_3d = context, fit_3d
         context.state.update(
             {
                 "styles": STYLES,
@@ -57,8 +59,9 @@ class OverlayLogic:
                 "cam_opacity": DEFAULT_STYLE.opacity,
             }
         )
-        segment_keys = ("lungs_style", "lungs_3d", "lesions_style", "coloring", "show_shell", "show_map")
+        segment_keys = ("lungs_style", "lungs_3d", "lesions_style", "coloring", "show_shell")
         context.state.change(*segment_keys)(self._on_overlays)
+        context.state.change("show_map")(self._on_map)
         context.state.change("cam_task", "cam_threshold", "cam_opacity")(self._on_activation)
         context.on_case(shown=self._on_case)
 
@@ -90,6 +93,10 @@ class OverlayLogic:
 
     def _on_overlays(self, **_: Any) -> None:
         self.draw()
+
+    def _on_map(self, **_: Any) -> None:
+        self.draw()
+        self._fit_3d()
 
     def _on_activation(self, cam_task: str, cam_threshold: float, cam_opacity: float, **_: Any) -> None:
         nodes = self._context.nodes

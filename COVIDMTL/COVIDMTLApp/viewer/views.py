@@ -10,6 +10,7 @@ from trame_slicer.rca_view import register_rca_factories
 from trame_slicer.views import Layout, LayoutDirection, ViewLayoutDefinition
 
 from ChestCTMRML import displays
+from ChestCTMRML.front_view import look_from_front
 from ChestCTMRML.geometry import ijk_to_world_ras
 from ChestCTMRML.headless import BACKGROUND, register_legends
 from ChestCTMRML.segmentations import labels_from_segmentation
@@ -73,11 +74,24 @@ class Views:
         """Fit the case into all views, cut through the largest slice of its lesions, else of its lungs."""
         nodes = self._context.nodes
         if nodes.volume is not None:
-            displays.set_views(self._context.scene, nodes.volume, self._center())
+            displays.set_views(self._context.scene, nodes.volume, self._center(), self._aspect())
+
+    def fit_3d(self) -> None:
+        """Look from the front at what is shown in 3D."""
+        if self._context.nodes.volume is not None:
+            look_from_front(self._context.scene, self._context.nodes.volume, self._aspect())
 
     def go_to(self, position_ras: Any) -> None:
         """Cut the planes through a position and look at it in 3D."""
         displays.jump_to(self._context.scene, position_ras)
+
+    def _aspect(self) -> float:
+        """Width of the 3D view by its height."""
+        for view in self._context.app.view_manager.get_threed_views():
+            width, height = view.render_window().GetSize()
+            if width > 0 and height > 0:
+                return float(width / height)
+        return 1.0
 
     def _center(self) -> Any:
         from ChestCTLib.labels import LESION_LABELS, LUNG_LABELS
