@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from LungRefineLib.morphology import Mask, Triple, depth_in, distance_to
+from LungRefineLib.morphology import Mask, Triple, depth_in, distance_to, widened
 
 NECKS_MM = (3.0, 5.0, 7.0, 9.0)  # half the width of the necks cut; thicker ones leave lesion and body alike
 LARGEST_ML = 60.0  # a lobe's worth of consolidation; what is larger is an organ
@@ -40,7 +40,7 @@ def attached_lesions(lungs: Mask, spacing_mm: Triple) -> Mask:
             small[np.unique(face)] = False
         for number, box in enumerate(ndimage.find_objects(cores), start=1):
             if small[number] and box is not None:
-                wide = _widened(box, radius + SHELL_MM, spacing_mm, lungs.shape)
+                wide = widened(box, radius + SHELL_MM, spacing_mm, lungs.shape)
                 found[wide] |= _piece(cores[wide] == number, lungs[wide], radius, spacing_mm)
     return found & ~lungs
 
@@ -53,11 +53,3 @@ def _piece(core: Mask, lungs: Mask, radius_mm: float, spacing_mm: Triple) -> Mas
     volume = piece.sum() * float(np.prod(spacing_mm)) / 1000.0
     surrounded = shell.any() and lungs[shell].mean() >= SURROUNDED
     return piece if surrounded and SMALLEST_ML <= volume <= LARGEST_ML else np.zeros_like(piece)
-
-
-def _widened(box: tuple[slice, ...], margin_mm: float, spacing_mm: Triple, shape: tuple[int, ...]) -> tuple[slice, ...]:
-    margins = [int(np.ceil(margin_mm / step)) + 1 for step in spacing_mm]
-    return tuple(
-        slice(max(axis.start - margin, 0), min(axis.stop + margin, size))
-        for axis, margin, size in zip(box, margins, shape, strict=True)
-    )

@@ -14,6 +14,7 @@ from LungRefineLib.attached import attached_lesions
 from LungRefineLib.morphology import Mask, Triple, closed, enclosed
 from LungRefineLib.pleura import covered_by_pleura
 from LungRefineLib.rays import cast_rays
+from LungRefineLib.separated import separated_lesions
 from LungRefineLib.sides import nearest_side
 
 BONE_HU = 180.0  # above, averaged over a block: rib or vertebra, never lung
@@ -52,6 +53,7 @@ def with_haze(
 def candidates(
     lungs: npt.NDArray[np.uint8],
     smooth_hu: npt.NDArray[np.float32],
+    large_airway: Mask,
     spacing_mm: Triple,
     costal_reach_mm: float,
     inner_reach_mm: float,
@@ -61,6 +63,7 @@ def candidates(
     Args:
         lungs: uint8 ``[z, y, x]``, aerated lungs, 1 right, 2 left.
         smooth_hu: HU with its noise smoothed away, same shape.
+        large_airway: bool, trachea and main bronchi, whose neighbourhood is the hilum.
         spacing_mm: (z, y, x), mm.
         costal_reach_mm: Ball radius towards the chest wall.
         inner_reach_mm: Ball radius elsewhere.
@@ -88,6 +91,8 @@ def candidates(
         found[thick & ~air] = side
     attached = attached_lesions(air | (found > 0), spacing_mm)
     found[attached] = nearest_side(attached, lungs, spacing_mm)[attached]
+    separated = separated_lesions(air | (found > 0), smooth_hu, large_airway, spacing_mm)
+    found[separated] = nearest_side(separated, lungs, spacing_mm)[separated]
     return found
 
 

@@ -118,3 +118,12 @@ def largest(mask: Mask) -> Mask:
     sizes = np.bincount(labels.ravel())
     sizes[0] = 0
     return labels == int(sizes.argmax())
+
+
+def widened(box: tuple[slice, ...], margin_mm: float, spacing_mm: Triple, shape: tuple[int, ...]) -> tuple[slice, ...]:
+    """A box with a margin around it, as far as the grid reaches."""
+    margins = [int(np.ceil(margin_mm / step)) + 1 for step in spacing_mm]
+    return tuple(
+        slice(max(axis.start - margin, 0), min(axis.stop + margin, size))
+        for axis, margin, size in zip(box, margins, shape, strict=True)
+    )

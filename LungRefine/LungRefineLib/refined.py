@@ -119,7 +119,7 @@ def _energy_level(
     smooth = ndimage.gaussian_filter(hu, [min(1.0, 1.5 / step) for step in grid.spacing_mm])
     large_airway = dilate(airway.main[box], airways.WALL_MM, grid.spacing_mm) if airway.found else airway.main[box]
     lungs = with_haze(lungs, smooth, settings.ground_glass_hu, body & ~large_airway, grid.spacing_mm)
-    dents = candidates(lungs, smooth, grid.spacing_mm, settings.costal_reach_mm, settings.inner_reach_mm)
+    dents = candidates(lungs, smooth, large_airway, grid.spacing_mm, settings.costal_reach_mm, settings.inner_reach_mm)
     aerated = lungs > 0
     start = (aerated | (dents > 0)) & ~large_airway
 

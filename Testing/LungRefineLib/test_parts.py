@@ -11,6 +11,7 @@ from LungRefineLib.energy import minimise
 from LungRefineLib.morphology import closed, distance_to, enclosed, opened
 from LungRefineLib.pleura import covered_by_pleura, fit_pleura
 from LungRefineLib.rays import ANGLES, cast_rays
+from LungRefineLib.separated import separated_lesions
 from LungRefineLib.sides import label_sides, split
 from LungRefineLib.snake import snake_mask
 from LungRefineLib.working_grid import make_working_grid
@@ -127,6 +128,45 @@ def test_a_lesion_hanging_on_the_heart_by_a_neck_is_cut_off_and_a_dome_is_not() 
     found = attached_lesions(lung, (1.0, 1.0, 1.0))
     assert found[lesion].mean() > 0.9
     assert not found[dome & ~lesion].any() and found[body].mean() < 0.01
+
+
+def heart_and_lesion(fat_mm: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Soft heart under a coat of fat, a consolidation lying broadly on it, lung, and an airway far away; 2 mm."""
+    body = np.zeros((44, 60, 60), bool)
+    body[:, :, :20] = True
+    coat = np.zeros_like(body)
+    coat[:, :, 20 - fat_mm // 2 : 20] = fat_mm > 0
+    lesion = ball(body.shape, (22, 30, 22), 11) & ~body
+    hu = np.where(coat, -100.0, np.where(body | lesion, 40.0, -850.0)).astype(np.float32)
+    airway = np.zeros_like(body)
+    airway[:, 2, 2] = True
+    return hu, lesion, ~(body | lesion), airway
+
+
+def test_a_consolidation_on_the_heart_is_told_from_it_by_the_fat_between_them() -> None:
+    hu, lesion, lung, airway = heart_and_lesion(fat_mm=4)
+    found = separated_lesions(lung, hu, airway, (2.0, 2.0, 2.0))
+    assert found[lesion].mean() > 0.95
+    assert (found & ~lesion).sum() < 0.05 * lesion.sum()
+
+
+def test_what_the_body_holds_broadly_stays_body() -> None:
+    hu, lesion, lung, airway = heart_and_lesion(fat_mm=0)
+    assert not separated_lesions(lung, hu, airway, (2.0, 2.0, 2.0))[~lesion].any()
+    bulge = ball(lesion.shape, (22, 30, 10), 22)
+    hu[bulge] = 40.0
+    assert not separated_lesions(lung & ~bulge, hu, airway, (2.0, 2.0, 2.0)).any()
+
+
+def test_small_pieces_beside_the_main_bronchi_are_vessels() -> None:
+    hu = np.full((40, 40, 40), -850.0, np.float32)
+    vessel = ball(hu.shape, (20, 20, 20), 5)
+    hu[vessel] = 40.0
+    near, far = np.zeros(hu.shape, bool), np.zeros(hu.shape, bool)
+    near[20, 20, 30], far[0, 0, 0] = True, True
+    spacing = (2.0, 2.0, 2.0)
+    assert not separated_lesions(~vessel, hu, near, spacing).any()
+    assert separated_lesions(~vessel, hu, far, spacing)[vessel].mean() > 0.9
 
 
 def chest() -> np.ndarray:
