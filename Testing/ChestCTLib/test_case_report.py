@@ -24,7 +24,7 @@ from ChestCTLib.case_report import (
 )
 from ChestCTLib.errors import InputError
 from ChestCTLib.reporting.csv_view import measures_csv, table_csv
-from ChestCTLib.reporting.html_view import report_html
+from ChestCTLib.reporting.html_view import report_html, with_pictures_of
 from ChestCTLib.reporting.summary import SummaryGroup
 
 
@@ -76,6 +76,13 @@ def test_a_report_survives_the_way_through_json() -> None:
     assert report_from_json(named.to_json()).title == "Chest CT follow-up"
     assert "<h1>Chest CT follow-up</h1>" in report_html(named)
     assert back.measure("lesions.share").interval == (1.23, 5.43)
+
+
+def test_pictures_come_back_from_the_reports_own_page_and_from_no_other() -> None:
+    report = example()
+    back = report_from_json(report.to_json())
+    assert with_pictures_of(back, report_html(report)) == report
+    assert with_pictures_of(back, "<p>another page</p>").sections[0].pictures == ()
 
 
 def test_a_report_of_another_schema_version_is_refused_by_name() -> None:
