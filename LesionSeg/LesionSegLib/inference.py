@@ -11,8 +11,7 @@ from scipy import ndimage
 from torch import nn
 
 from ChestCTLib.progress import CancelCheck, Progress, never_cancelled, no_progress, raise_if_cancelled
-from LesionSegLib.hu_bands import denser_than_normal, without_vessels
-from LesionSegLib.preprocessing import prepare_volume_slices
+from LesionSegLib.preprocessing import prepare_slices
 from LesionSegLib.settings import InferenceSettings
 
 log = logging.getLogger(__name__)
@@ -62,12 +61,11 @@ def lesion_probability(
         raise_if_cancelled(cancelled)
         stop = min(last, start + CHUNK_SLICES)
         low, high = max(0, start - step), min(len(hu), stop + step)
-        pictures, inside, frame, shape = prepare_volume_slices(hu[low:high], lungs[low:high], extent, spacing_mm[1:])
+        pictures, inside, frame = prepare_slices(hu[low:high], lungs[low:high], extent, spacing_mm[1:])
         own = np.arange(start - low, stop - low)
         below, above = np.maximum(own - step, 0), np.minimum(own + step, len(pictures) - 1)
         stack = np.stack([pictures[below], pictures[own], pictures[above], inside[own]], axis=1)
-        found = frame.put_back(runner.run(stack, cancelled), shape)
-        probability[start:stop] = _resize(found, hu.shape[1:])
+        probability[start:stop] = frame.put_back(runner.run(stack, cancelled), hu.shape[1:])
         progress((stop - first) / (last - first), f"lesions in slice {stop} of {last}")
     probability[lungs == 0] = 0
     return probability
@@ -75,16 +73,14 @@ def lesion_probability(
 
 def consistent_mask(
     probability: npt.NDArray[np.float16],
-    hu: npt.NDArray[np.int16],
     lungs: npt.NDArray[np.uint8],
     spacing_mm: tuple[float, float, float],
     settings: InferenceSettings,
 ) -> npt.NDArray[np.bool_]:
-    """Threshold after smoothing along z, inside lung denser than normal, without vessels and islands.
+    """Threshold after smoothing along z, inside the lungs, without islands.
 
     Args:
         probability: ``[z, y, x]``.
-        hu: Same shape, HU.
         lungs: Same shape.
         spacing_mm: (z, y, x).
         settings: Threshold, smoothing and smallest island.
@@ -93,10 +89,6 @@ def consistent_mask(
     if settings.z_sigma_mm > 0:
         smooth = ndimage.gaussian_filter1d(smooth, settings.z_sigma_mm / spacing_mm[0], axis=0, mode="nearest")
     mask = (smooth >= settings.threshold) & (lungs > 0)
-    if settings.min_rise_over_lung_hu > 0:
-        mask &= denser_than_normal(hu, lungs, spacing_mm, settings.min_rise_over_lung_hu)
-    if settings.remove_vessels and settings.min_rise_over_lung_hu > 0:
-        mask = without_vessels(hu, mask, lungs, spacing_mm, settings.min_rise_over_lung_hu)
     labels, count = ndimage.label(mask, np.ones((3, 3, 3)))
     if count == 0 or settings.min_island_ml <= 0:
         return mask
@@ -160,8 +152,3 @@ class SliceRunner:
             log.warning("memory ran out even with one slice; going on on the CPU")
         else:
             raise MemoryError("One slice does not fit into memory.")
-
-
-def _resize(stack: npt.NDArray[np.float32], shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
-    raised = nn.functional.interpolate(torch.from_numpy(stack)[:, None], shape, mode="bilinear", align_corners=False)
-    return raised[:, 0].numpy()

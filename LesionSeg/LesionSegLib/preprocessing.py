@@ -1,17 +1,10 @@
-"""The one preprocessing of the slice-wise networks: 8-bit slice sets and Hounsfield volumes end up as the same input.
+"""The one preprocessing of the slice-wise networks: slice sets and Hounsfield volumes end up as the same input.
 
-The sets that carry labels are 8-bit pictures: one is windowed and CLAHE-equalised, others are windowed crops. That
-cannot be undone, so Hounsfield slices go the same way instead:
-
-1. HU are cut to :data:`WINDOW_HU` and scaled to [0, 1]; 8-bit slices are divided by 255.
-2. Contrast limited adaptive histogram equalisation over the whole slice, unless the set is already equalised. Volumes
-   are brought to :data:`SLICE_SPACING_MM` first, so that a tile covers as much of the chest as in the slice sets.
-3. A frame round the lungs, widened to the input's proportions, is resized to :data:`INPUT_SHAPE`. Pictures without a
+1. Slices come in Hounsfield units. Those of a scan are; a set of equalised pictures is undone and calibrated first
+   (:mod:`ChestCTLib.io.equalisation`); pictures in a lung window are mapped back by :data:`PICTURE_WINDOW_HU`.
+2. A frame round the lungs, widened to the input's proportions, is resized to :data:`INPUT_SHAPE`. Pictures without a
    lung mask are lung-tight crops already and are framed as a whole.
-4. Grey values are stretched from the frame's 2nd to its 98th percentile (as in the multi-decoder paper) to [0, 1].
-
-Window and clip limit were chosen so that normal lung and whole slices of two Hounsfield scans got the percentiles of
-the equalised set (normal lung 14/31/49/76/135 of 255 at 5/25/50/75/95 % against about 15/40/60/85/140 there).
+3. HU are cut to :data:`WINDOW_HU` and scaled to [0, 1]: from air to beyond soft tissue, as wide as the pictures show.
 """
 
 from __future__ import annotations
@@ -22,19 +15,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from skimage.exposure import equalize_adapthist
 from torch.nn import functional
 
 from ChestCTLib.errors import InputError
 
-WINDOW_HU = (-1000.0, 400.0)
-SLICE_SPACING_MM = 1.4  # a usual field of view of 360 mm over 256 pixels, the size of the labelled slices
-CLAHE_CLIP = 0.02
-CLAHE_TILE = 32  # pixels: 8 tiles across a slice of 256
-CROP_SIDE = 190  # pixels of a lung-tight crop's longer side when it is equalised: lungs on a slice of 256
-INPUT_SHAPE = (144, 192)  # rows, columns: lungs are about 4:3, and 190 wide on a slice of 256
+WINDOW_HU = (-1000.0, 200.0)
+PICTURE_WINDOW_HU = (-1150.0, 250.0)  # a lung window that puts the tissues of medseg100 near their usual HU
+INPUT_SHAPE = (192, 256)  # rows, columns: lungs are about 4:3, and 190 wide on a picture of 256
 FRAME_MARGIN = 0.04  # of the lungs' box on each side
-STRETCH_PERCENTILES = (2.0, 98.0)
 
 Picture = npt.NDArray[np.float32]
 
@@ -93,11 +81,12 @@ class Frame:
         return (inside[0], inside[1]), (own[0], own[1])
 
 
-def frame_round(mask: npt.NDArray[Any]) -> Frame:
+def frame_round(mask: npt.NDArray[Any], spacing_yx: tuple[float, float] = (1.0, 1.0)) -> Frame:
     """The frame round a mask, with a margin, in the input's proportions.
 
     Args:
         mask: ``[..., y, x]``; anything but 0 counts. A stack gets one frame for all its slices.
+        spacing_yx: Pixel spacing in any unit; only the proportion counts.
 
     Raises:
         InputError: The mask is empty.
@@ -106,10 +95,10 @@ def frame_round(mask: npt.NDArray[Any]) -> Frame:
     rows, columns = np.flatnonzero(flat.any(axis=1)), np.flatnonzero(flat.any(axis=0))
     if len(rows) == 0:
         raise InputError("The lung mask is empty.", "Segment the lungs first.")
-    height = (rows[-1] - rows[0] + 1) * (1 + 2 * FRAME_MARGIN)
-    width = (columns[-1] - columns[0] + 1) * (1 + 2 * FRAME_MARGIN)
+    height = (rows[-1] - rows[0] + 1) * (1 + 2 * FRAME_MARGIN) * spacing_yx[0]
+    width = (columns[-1] - columns[0] + 1) * (1 + 2 * FRAME_MARGIN) * spacing_yx[1]
     scale = max(height / INPUT_SHAPE[0], width / INPUT_SHAPE[1])
-    height, width = round(scale * INPUT_SHAPE[0]), round(scale * INPUT_SHAPE[1])
+    height, width = round(scale * INPUT_SHAPE[0] / spacing_yx[0]), round(scale * INPUT_SHAPE[1] / spacing_yx[1])
     middle_row, middle_column = (rows[0] + rows[-1] + 1) / 2, (columns[0] + columns[-1] + 1) / 2
     return Frame(round(middle_row - height / 2), round(middle_column - width / 2), max(height, 1), max(width, 1))
 
@@ -120,86 +109,36 @@ def hu_to_grey(hu: npt.NDArray[Any]) -> Picture:
     return np.clip((np.asarray(hu, np.float32) - low) / (high - low), 0.0, 1.0)
 
 
-def equalise(stack: Picture) -> Picture:
-    """CLAHE of each slice ``[n, y, x]`` in [0, 1]; a constant slice stays as it is."""
-    out = np.empty_like(stack)
-    for index, picture in enumerate(stack):
-        flat = picture.max() <= picture.min()
-        safe = np.clip(picture, 0.0, 1.0)  # resizing overshoots by rounding
-        out[index] = safe if flat else equalize_adapthist(safe, kernel_size=CLAHE_TILE, clip_limit=CLAHE_CLIP)
-    return out
+def picture_to_hu(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.int16]:
+    """About the HU of a picture in a lung window, by :data:`PICTURE_WINDOW_HU`; both of any shape."""
+    low, high = PICTURE_WINDOW_HU
+    return np.rint(low + picture.astype(np.float32) * ((high - low) / 255.0)).astype(np.int16)
 
 
-def stretch(stack: Picture) -> Picture:
-    """Map each slice's 2nd and 98th percentile to 0 and 1 and cut beyond; a constant slice becomes 0."""
-    low, high = np.percentile(stack, STRETCH_PERCENTILES, axis=(1, 2), keepdims=True).astype(np.float32)
-    span = np.where(high > low, high - low, np.inf)
-    return np.clip((stack - low) / span, 0.0, 1.0).astype(np.float32)
-
-
-def prepare_volume_slices(
+def prepare_slices(
     hu: npt.NDArray[np.int16],
-    lungs: npt.NDArray[np.uint8],
-    extent: npt.NDArray[Any],
-    spacing_yx_mm: tuple[float, float],
-) -> tuple[Picture, Picture, Frame, tuple[int, int]]:
-    """Prepare slices of a Hounsfield volume.
-
-    Args:
-        hu: ``[n, y, x]`` slices, HU, on canonical axes.
-        lungs: Their lungs, same shape.
-        extent: ``[y, x]``; the frame lies round what is not 0. One for all slices of a volume, so that they match.
-        spacing_yx_mm: Pixel spacing, mm.
-
-    Returns:
-        Pictures and lung masks as ``float32 [n, *INPUT_SHAPE]`` in [0, 1], the frame, and the shape of the resampled
-        slices that the frame refers to.
-
-    Raises:
-        InputError: The extent is empty.
-    """
-    rows, columns = (max(1, round(n * s / SLICE_SPACING_MM)) for n, s in zip(hu.shape[1:], spacing_yx_mm, strict=True))
-    shape = (rows, columns)
-    frame = frame_round(_resize((np.asarray(extent) > 0).astype(np.float32)[None], shape) > 0)
-    grey = equalise(_resize(hu_to_grey(hu), shape))
-    inside = _resize((lungs > 0).astype(np.float32), shape)
-    return stretch(frame.take(grey)), frame.take(inside), frame, shape
-
-
-def prepare_pictures(
-    pictures: npt.NDArray[np.uint8], lungs: npt.NDArray[Any] | None, equalised: bool
+    lungs: npt.NDArray[Any] | None,
+    extent: npt.NDArray[Any] | None = None,
+    spacing_yx: tuple[float, float] = (1.0, 1.0),
 ) -> tuple[Picture, Picture, Frame]:
-    """Prepare 8-bit slices of one case.
+    """Prepare slices of one volume, or pictures of one size.
 
     Args:
-        pictures: ``uint8 [n, y, x]``, upright (anterior or posterior up), all of one size.
-        lungs: Their lung masks, or None for lung-tight crops without masks.
-        equalised: Whether the set is already CLAHE-equalised.
+        hu: ``[n, y, x]``, HU or about that, upright (anterior or posterior up).
+        lungs: Their lungs, same shape, or None for lung-tight crops without masks.
+        extent: ``[y, x]``; the frame lies round what is not 0, so that all parts of a volume get the same one. The
+            lungs when None.
+        spacing_yx: Pixel spacing; only the proportion counts.
 
     Returns:
         Pictures and lung masks (all 1 where unknown) as ``float32 [n, *INPUT_SHAPE]`` in [0, 1], and the frame.
+
+    Raises:
+        InputError: The extent or the lungs are empty.
     """
-    grey = pictures.astype(np.float32) / 255.0
-    rows, columns = pictures.shape[1:]
-    if not equalised:
-        scale = CROP_SIDE / max(rows, columns) if lungs is None else 1.0
-        small = equalise(_resize(grey, (max(1, round(rows * scale)), max(1, round(columns * scale)))))
-        grey = _resize(small, (rows, columns))
+    whole = np.ones(hu.shape[1:], np.uint8) if lungs is None else lungs
+    frame = frame_round(whole if extent is None else extent, spacing_yx)
+    pictures = frame.take(hu_to_grey(hu))
     if lungs is None:
-        frame = frame_round(np.ones((rows, columns), bool))
-        inside = np.ones((len(pictures), *INPUT_SHAPE), np.float32)
-    else:
-        frame = frame_round(lungs)
-        inside = frame.take((np.asarray(lungs) > 0).astype(np.float32))
-    return stretch(frame.take(grey)), inside, frame
-
-
-def _resize(stack: Picture, shape: tuple[int, int]) -> Picture:
-    resized = functional.interpolate(
-        torch.from_numpy(np.ascontiguousarray(stack))[:, None],
-        shape,
-        mode="bilinear",
-        align_corners=False,
-        antialias=True,
-    )
-    return resized[:, 0].numpy()
+        return pictures, np.ones_like(pictures), frame
+    return pictures, frame.take((np.asarray(lungs) > 0).astype(np.float32)), frame

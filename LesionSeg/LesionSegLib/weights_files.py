@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from LesionSegLib.networks.multi_decoder import MultiDecoderNet
 
 MULTI_DECODER = "multi-decoder"  # value of a card's setting "architecture"
+INPUT = "hu-1000-200-lungs-192x256"  # value of its setting "input": networks of another preprocessing are refused
 
 
 def save_weights(state: dict[str, Tensor], path: Path) -> None:
@@ -50,6 +51,8 @@ def load_multi_decoder(model_id: str) -> tuple[MultiDecoderNet, ModelCard]:
     card = read_card(path.read_text("utf-8")) if own else find_model(model_id)
     if card.settings.get("architecture") != MULTI_DECODER:
         raise ModelError(f"The model '{model_id}' is no multi-decoder lesion network.", "Choose a lesion model.")
+    if card.settings.get("input") != INPUT:
+        raise ModelError(f"The model '{model_id}' was trained for another input.", "Train it again with this version.")
     return build_multi_decoder(card.settings, path.parent / card.file if own else model_file(card)), card
 
 
@@ -69,6 +72,7 @@ def build_multi_decoder(settings: dict[str, Any], weights: Path) -> MultiDecoder
             in_channels=int(settings["in_channels"]),
             widths=tuple(settings["widths"]),
             separate_decoders=bool(settings["separate_decoders"]),
+            encoder=settings["encoder"],
         )
         network = MultiDecoderNet(shape)
         state = load_file(str(weights))

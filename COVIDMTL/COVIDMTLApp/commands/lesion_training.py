@@ -24,6 +24,13 @@ class Recipe(str, Enum):
     accelerator = "accelerator"
 
 
+class Encoder(str, Enum):
+    """Encoder of the multi-decoder network."""
+
+    efficientnet_lite0 = "efficientnet-lite0"
+    plain = "plain"
+
+
 class Method(str, Enum):
     """Which published system to train."""
 
@@ -61,6 +68,9 @@ CovidCt = Annotated[Path | None, typer.Option(help="Folder of covid_ct (classes,
 DeviceOption = Annotated[Device, typer.Option(help="What networks run on.")]
 SeedOption = Annotated[int, typer.Option(help="Seed of every random choice.")]
 EpochsOption = Annotated[int | None, typer.Option(help="Instead of the recipe's.")]
+EncoderOption = Annotated[
+    Encoder, typer.Option(help="multi-decoder: started from photographs (covidmtl[photographs]), or plain.")
+]
 RecipeOption = Annotated[Recipe, typer.Option(help="Sized for two CPU cores, or for an accelerator.")]
 MODEL_ID = "my-lesions"
 
@@ -82,9 +92,10 @@ def train_lesions(
     side: Annotated[int | None, typer.Option(help="Side of whole pictures, pixels, instead of the recipe's.")] = None,
     test: Annotated[bool, typer.Option(help="Score the test part; leave it alone while trying recipes.")] = True,
     recipe: RecipeOption = Recipe.cpu,
+    encoder: EncoderOption = Encoder.efficientnet_lite0,
     start: Annotated[
         str | None,
-        typer.Option(help="multi-decoder: fine-tune this model (id or card) on medseg100, or on corrections."),
+        typer.Option(help="--corrections: fine-tune this model (id or card); encoder-classifier: use its features."),
     ] = None,
     corrections: Annotated[
         Path | None, typer.Option(help="Folder of readers' corrections: fine-tune the shipped network on them.")
@@ -113,10 +124,8 @@ def train_lesions(
             begin = start or SHIPPED_NETWORK
             fine_tune_on_corrections(out, corrections, begin, epochs, seed, own_id, device.value, progress, cancelled)
         elif method in (Method.multi_decoder, Method.single_decoder):
-            settings = _slice_settings(
-                recipe.value if start is None else "fine-tuning", epochs, seed, method is Method.multi_decoder
-            )
-            _train_slices(out, covid19_ct_seg, medseg100, settings, start, model_id, device, progress, cancelled)
+            settings = _slice_settings(recipe.value, encoder, epochs, seed, method is Method.multi_decoder)
+            _train_slices(out, covid19_ct_seg, medseg100, settings, model_id, device, progress, cancelled)
         elif method is Method.deepsc_covid:
             request = DeepSCRequest(
                 out, recipe.value, phantoms, covid19_ct_seg, width, epochs, seed, device.value, test
@@ -137,18 +146,15 @@ def evaluate_lesions(
     medseg100: Medseg100 = None,
     method: Annotated[Measured, typer.Option(help="What to cross-validate.")] = Measured.multi_decoder,
     model: Annotated[str | None, typer.Option(help="Score this shipped model on medseg100's test part.")] = None,
-    start: Annotated[
-        str | None,
-        typer.Option(help="Cross-validate fine-tuning from this model (id or card) on medseg100's training part."),
-    ] = None,
     folds: Annotated[int, typer.Option(help="Number of folds, by patient.")] = 5,
     only: Annotated[list[int] | None, typer.Option(help="Only this fold; may be given several times.")] = None,
     recipe: RecipeOption = Recipe.cpu,
+    encoder: EncoderOption = Encoder.efficientnet_lite0,
     epochs: EpochsOption = None,
     seed: SeedOption = 0,
     device: DeviceOption = Device.auto,
 ) -> None:
-    """Cross-validate a method on covid19_ct_seg or fine-tuning on medseg100, or score a model on medseg100's test."""
+    """Cross-validate a method on covid19_ct_seg, or score a model on medseg100's test part."""
     from COVIDMTLApp import console
 
     with console.running("Evaluation") as (progress, cancelled):
@@ -158,8 +164,8 @@ def evaluate_lesions(
 
         out.mkdir(parents=True, exist_ok=True)
         where = choose_device(device.value)
-        if model is not None or start is not None:
-            _evaluate_single_slices(out, medseg100, model, start, folds, epochs, seed, where, progress, cancelled)
+        if model is not None:
+            _evaluate_single_slices(out, medseg100, model, where, cancelled)
             return
         if covid19_ct_seg is None:
             raise InputError("Nothing to evaluate on.", "Give --covid19-ct-seg, or --model with --medseg100.")
@@ -169,13 +175,13 @@ def evaluate_lesions(
             from LesionSegLib.training.hu_band_baseline import score_hu_bands
 
             scores = [
-                CaseScore(0, case.case, len(case.pictures), score_hu_bands(case, cancelled=cancelled)) for case in cases
+                CaseScore(0, case.case, len(case.hu), score_hu_bands(case, cancelled=cancelled)) for case in cases
             ]
             write_scores(out / "scores.csv", scores)
         else:
             from LesionSegLib.training.cross_validation import cross_validate
 
-            settings = _slice_settings(recipe.value, epochs, seed, method is Measured.multi_decoder)
+            settings = _slice_settings(recipe.value, encoder, epochs, seed, method is Measured.multi_decoder)
             singles = read_single_slices(medseg100, "train") if medseg100 else []
             wanted = tuple(only) if only else None
             scores = cross_validate(cases, singles, out, settings, folds, wanted, where, progress, cancelled)
@@ -186,49 +192,35 @@ def evaluate_lesions(
 
 
 def _evaluate_single_slices(
-    out: Path,
-    medseg100: Path | None,
-    model: str | None,
-    start: str | None,
-    folds: int,
-    epochs: int | None,
-    seed: int,
-    device: torch.device,
-    progress: Progress,
-    cancelled: CancelCheck,
+    out: Path, medseg100: Path | None, model: str, device: torch.device, cancelled: CancelCheck
 ) -> None:
-    """Score a model on medseg100's test part, or cross-validate fine-tuning inside its training part."""
+    """Score a model on medseg100's test part."""
     from ChestCTLib.errors import InputError
     from COVIDMTLApp import console
-    from LesionSegLib.training.fine_tune_slices import cross_validate_single_slices
     from LesionSegLib.training.labelled_slices import read_single_slices
     from LesionSegLib.training.single_slice_scores import score_single_slices, write_slice_scores
     from LesionSegLib.weights_files import load_multi_decoder
 
     if medseg100 is None:
         raise InputError("A model is scored on medseg100.", "Give --medseg100.")
-    if start is not None:
-        settings = _slice_settings("fine-tuning", epochs, seed, True)
-        network, slices = load_multi_decoder(start)[0], read_single_slices(medseg100, "train")
-        rows = cross_validate_single_slices(
-            slices, out, settings, network, folds, device=device, progress=progress, cancelled=cancelled
-        )
-        write_slice_scores(out / "medseg100-folds.csv", rows)
-    else:
-        network, _ = load_multi_decoder(str(model))
-        rows = score_single_slices(network, read_single_slices(medseg100, "test"), device, cancelled)
-        write_slice_scores(out / "medseg100-test.csv", rows)
+    network, _ = load_multi_decoder(model)
+    rows = score_single_slices(network, read_single_slices(medseg100, "test"), device, cancelled)
+    write_slice_scores(out / "medseg100-test.csv", rows)
     for row in rows:
         console.say(f"{row.name}: mean Dice {_text(row.dice)} over {row.slices} slices")
     console.emit({"result": {"dice": {row.name: row.dice for row in rows}}})
 
 
-def _slice_settings(recipe: str, epochs: int | None, seed: int, separate: bool) -> SliceTrainingSettings:
+def _slice_settings(
+    recipe: str, encoder: Encoder, epochs: int | None, seed: int, separate: bool
+) -> SliceTrainingSettings:
     from dataclasses import replace
 
-    from LesionSegLib.training.recipes import RECIPES
+    from LesionSegLib.training.recipes import RECIPES, from_scratch
 
     settings = RECIPES[recipe]
+    if settings.photographs and encoder is Encoder.plain:
+        settings = from_scratch(settings)
     network = replace(settings.network, separate_decoders=separate)
     return replace(settings, network=network, epochs=epochs or settings.epochs, seed=seed)
 
@@ -238,7 +230,6 @@ def _train_slices(
     covid19_ct_seg: Path | None,
     medseg100: Path | None,
     settings: SliceTrainingSettings,
-    start: str | None,
     model_id: str,
     device: Device,
     progress: Progress,
@@ -250,22 +241,15 @@ def _train_slices(
     from COVIDMTLApp import console
     from LesionSegLib.training.cross_validation import training_rows
     from LesionSegLib.training.export import export_multi_decoder
-    from LesionSegLib.training.fine_tune_slices import fine_tune
     from LesionSegLib.training.labelled_slices import read_segmented_cases, read_single_slices
-    from LesionSegLib.training.recipes import FINE_TUNING_RUNS
     from LesionSegLib.training.train_slices import train_slices
-    from LesionSegLib.weights_files import load_multi_decoder
 
     if covid19_ct_seg is None and medseg100 is None:
         raise InputError("There is nothing to train on.", "Give --covid19-ct-seg, --medseg100 or both.")
     cases = read_segmented_cases(covid19_ct_seg, part(progress, 0.0, 0.1), cancelled) if covid19_ct_seg else []
     singles = read_single_slices(medseg100, "train") if medseg100 else []
     rows = training_rows(cases, singles)
-    where, own = choose_device(device.value), part(progress, 0.1, 1.0)
-    if start is None:
-        network = train_slices(rows, out, settings, where, own, cancelled)
-    else:
-        network = fine_tune(rows, out, settings, load_multi_decoder(start)[0], FINE_TUNING_RUNS, where, own, cancelled)
+    network = train_slices(rows, out, settings, choose_device(device.value), part(progress, 0.1, 1.0), cancelled)
     sets = [name for name, given in (("covid19_ct_seg", cases), ("medseg100 train", singles)) if given]
     card = export_multi_decoder(
         network, out, model_id, (), ", ".join(sets), "none held out by this command", "that of the training data"

@@ -16,6 +16,7 @@ from ChestCTLib.progress import CancelCheck, Progress, never_cancelled, no_progr
 from LesionSegLib.inference import SliceRunner
 from LesionSegLib.metrics import Overlap, overlap_of
 from LesionSegLib.networks.multi_decoder import MultiDecoderNet
+from LesionSegLib.settings import LESION_THRESHOLD
 from LesionSegLib.training.folds import deal_folds
 from LesionSegLib.training.labelled_slices import (
     LabelledSlices,
@@ -86,7 +87,7 @@ def cross_validate(
     Returns:
         One score a held-out case.
     """
-    dealt = deal_folds(np.concatenate([[case.case] * len(case.pictures) for case in cases]), folds)
+    dealt = deal_folds(np.concatenate([[case.case] * len(case.hu) for case in cases]), folds)
     wanted = range(folds) if only is None else only
     scores: list[CaseScore] = []
     for done, fold in enumerate(wanted):
@@ -98,9 +99,9 @@ def cross_validate(
         save_weights(network.state_dict(), run / "network.safetensors")
         for case in cases:
             if case.case in dealt[fold]:
-                mask = segment_case(network, case, device, cancelled) >= 0.5
+                mask = segment_case(network, case, device, cancelled) >= LESION_THRESHOLD
                 found = overlap_of(mask & case.lungs, case.lesions & case.lungs, case.lungs)
-                scores.append(CaseScore(fold, case.case, len(case.pictures), found))
+                scores.append(CaseScore(fold, case.case, len(case.hu), found))
                 log.info("fold %d, case %d: Dice %s", fold, case.case, found.dice)
         write_scores(folder / SCORES_NAME, scores)
     return scores

@@ -23,7 +23,7 @@ from ChestCTLib.errors import InputError
 from ChestCTLib.io.slices import SliceCase, read_slice_set
 from ChestCTLib.progress import CancelCheck, Progress, never_cancelled, no_progress, raise_if_cancelled
 from LesionSegLib.networks.multi_decoder import MultiDecoderNet
-from LesionSegLib.preprocessing import Picture, prepare_pictures
+from LesionSegLib.preprocessing import picture_to_hu, prepare_slices
 
 BORDERS = (0.0, 0.09)  # shares cut off each side: whole picture, and about the lungs, which fill most pictures
 STRENGTHS = (0.001, 0.003, 0.01, 0.03, 0.1)  # inverse of the penalty; features outnumber pictures
@@ -133,7 +133,7 @@ def _rows(network: MultiDecoderNet, cases: list[SliceCase], progress: Progress, 
 
 
 def _framed_features(network: MultiDecoderNet, picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
-    prepared: Picture = prepare_pictures(picture[None], None, equalised=False)[0][0]
+    prepared = prepare_slices(picture_to_hu(picture[None]), None)[0][0]
     stack = torch.from_numpy(np.stack([prepared] * 3 + [np.ones_like(prepared)]))[None]
     with torch.inference_mode():
         levels = network.encoder(torch.cat([stack, stack.flip(-1)]))

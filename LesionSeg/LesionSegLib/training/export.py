@@ -7,7 +7,7 @@ from pathlib import Path
 from ChestCTLib.models import Figure, ModelCard, card_text, file_sha256
 from LesionSegLib.networks.multi_decoder import MultiDecoderNet
 from LesionSegLib.preprocessing import INPUT_SHAPE, WINDOW_HU
-from LesionSegLib.weights_files import MULTI_DECODER, save_weights
+from LesionSegLib.weights_files import INPUT, MULTI_DECODER, save_weights
 
 
 def export_multi_decoder(
@@ -46,8 +46,8 @@ def export_multi_decoder(
         learned_from=learned_from,
         split=split,
         input_contract=(
-            f"Axial slices on canonical axes with a lung mask; HU cut to {WINDOW_HU[0]:g}..{WINDOW_HU[1]:g}, CLAHE, "
-            f"frame round the lungs resized to {INPUT_SHAPE[0]} x {INPUT_SHAPE[1]}, 2nd to 98th percentile to 0..1; "
+            f"Axial slices on canonical axes with a lung mask; a frame round the lungs resized to {INPUT_SHAPE[0]} x "
+            f"{INPUT_SHAPE[1]}, HU cut to {WINDOW_HU[0]:g}..{WINDOW_HU[1]:g} and scaled to 0..1; "
             "channels: slice below, slice, slice above (2.5 mm apart), lung mask."
         ),
         licence=licence,
@@ -60,6 +60,8 @@ def export_multi_decoder(
         figures=figures,
         settings={
             "architecture": MULTI_DECODER,
+            "input": INPUT,
+            "encoder": shape.encoder,
             "labels": list(shape.labels),
             "in_channels": shape.in_channels,
             "widths": list(shape.widths),

@@ -19,14 +19,16 @@ from ChestCTLib.progress import CancelCheck, Progress, never_cancelled, no_progr
 from LesionSegLib.corrections import CorrectedCase, Correction, read_correction
 from LesionSegLib.inference import NEIGHBOUR_MM, consistent_mask, lesion_probability
 from LesionSegLib.networks.multi_decoder import MultiDecoderNet
-from LesionSegLib.preprocessing import Frame, prepare_volume_slices
+from LesionSegLib.preprocessing import Frame, prepare_slices
 from LesionSegLib.settings import InferenceSettings
 from LesionSegLib.training.labelled_slices import LABELS, LEVELS, LabelledSlices, join
 from LesionSegLib.training.recipes import CPU_RECIPE
 from LesionSegLib.training.train_slices import SliceTrainingSettings, train_slices
 
-# A tenth of the usual learning rate: few corrections must not make the network forget what many cases taught it.
-CORRECTION_RECIPE = replace(CPU_RECIPE, epochs=8, slices_per_epoch=160, learning_rate=3e-4, average_decay=0.95)
+# A third of the usual learning rate: few corrections must not make the network forget what many cases taught it.
+CORRECTION_RECIPE = replace(
+    CPU_RECIPE, photographs=False, epochs=8, slices_per_epoch=160, learning_rate=3e-4, average_decay=0.95
+)
 SCORES = "held-out.csv"
 
 
@@ -131,9 +133,9 @@ def rows_of_correction(case: CorrectedCase, number: int) -> LabelledSlices:
     chosen = np.arange(inside[0], inside[-1] + 1, step)
     hu, lungs, lesions = view.volume.hu[chosen], lungs[chosen], lesions[chosen]
     extent = np.asarray((lungs > 0).any(axis=0))
-    pictures, masks, frame, shape = prepare_volume_slices(hu, lungs, extent, view.volume.spacing_mm[1:])
+    pictures, masks, frame = prepare_slices(hu, lungs, extent, view.volume.spacing_mm[1:])
     n = len(chosen)
-    targets = np.stack([_framed(lesions >= least, shape, frame) for least in range(1, len(LABELS) + 1)], axis=1)
+    targets = np.stack([_framed(lesions >= least, frame) for least in range(1, len(LABELS) + 1)], axis=1)
     index = np.arange(n)
     return LabelledSlices(
         _bytes(pictures),
@@ -204,7 +206,7 @@ def _predict(
     probability = lesion_probability(
         network, LABELS[0], hu, lungs, spacing, settings.inference, device, cancelled=cancelled
     )
-    return view.restore(consistent_mask(probability, hu, lungs, spacing, settings.inference))
+    return view.restore(consistent_mask(probability, lungs, spacing, settings.inference))
 
 
 def _score(case: CorrectedCase, before: npt.NDArray[np.bool_], after: npt.NDArray[np.bool_]) -> HeldOutScore:
@@ -226,11 +228,8 @@ def _write_scores(path: Path, scores: Sequence[HeldOutScore]) -> None:
             writer.writerow((score.case, *dices, *volumes))
 
 
-def _framed(mask: npt.NDArray[np.bool_], shape: tuple[int, int], frame: Frame) -> npt.NDArray[np.uint8]:
-    resized = torch.nn.functional.interpolate(
-        torch.from_numpy(mask.astype(np.float32))[:, None], shape, mode="bilinear", align_corners=False, antialias=True
-    )[:, 0].numpy()
-    return (frame.take(resized) >= 0.5).astype(np.uint8)
+def _framed(mask: npt.NDArray[np.bool_], frame: Frame) -> npt.NDArray[np.uint8]:
+    return (frame.take(mask.astype(np.float32)) >= 0.5).astype(np.uint8)
 
 
 def _bytes(pictures: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:

@@ -9,14 +9,18 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy import ndimage
 
 from ChestCTLib.progress import CancelCheck, never_cancelled
 from LesionSegLib.inference import SliceRunner
 from LesionSegLib.metrics import Overlap, global_iou, mean_iou, overlap_of
 from LesionSegLib.networks.multi_decoder import MultiDecoderNet
-from LesionSegLib.preprocessing import INPUT_SHAPE
+from LesionSegLib.preprocessing import INPUT_SHAPE, picture_to_hu
+from LesionSegLib.settings import LESION_THRESHOLD
 from LesionSegLib.training.labelled_slices import SingleSlice
 
+CONSOLIDATION_HU = -450.0  # by a picture's nominal window; chosen on held-out slices of medseg100's training part
+SMOOTHING = 1 / 200  # standard deviation before that limit, share of the longer side: vessels blur, patches stay
 CLASSES = ("infection", "ground glass", "consolidation")
 
 
@@ -52,16 +56,12 @@ def score_single_slices(
     """Segment single slices and score them on their own pixels.
 
     Args:
-        network: With the labels "lesion" and "consolidation".
+        network: With the label "lesion".
         slices: Of one split.
         device: Where; the CPU when None.
         cancelled: Asked between batches.
     """
-    return score_masks(slices, [classify_slice(network, one, device, cancelled) for one in slices])
-
-
-def score_masks(slices: list[SingleSlice], masks: list[npt.NDArray[np.uint8]]) -> list[SliceScores]:
-    """Score given class masks, one a slice."""
+    masks = [classify_slice(network, one, device, cancelled) for one in slices]
     return [_score(name, slices, masks) for name in CLASSES]
 
 
@@ -71,14 +71,18 @@ def classify_slice(
     device: torch.device | None = None,
     cancelled: CancelCheck = never_cancelled,
 ) -> npt.NDArray[np.uint8]:
-    """0, 1 (ground glass) or 2 (consolidation) for each pixel of the slice."""
+    """0, 1 (ground glass) or 2 (consolidation) for each pixel of the slice.
+
+    The network finds the lesion; as on volumes, density parts it. On held-out slices of the training part that was
+    better than the network's own output for consolidation (consolidation 0.44 against 0.38, ground glass 0.55 against
+    0.39).
+    """
     stack = np.stack([one.prepared] * 3 + [np.ones(INPUT_SHAPE, np.float32)])[None]
-    found = []
-    for label in ("lesion", "consolidation"):
-        runner = SliceRunner(network, label, True, device or torch.device("cpu"))
-        found.append(one.frame.put_back(runner.run(stack, cancelled), one.picture.shape)[0] >= 0.5)
-    lesion, consolidation = found
-    return np.where(lesion, np.where(consolidation, 2, 1), 0).astype(np.uint8)
+    runner = SliceRunner(network, "lesion", True, device or torch.device("cpu"))
+    lesion = one.frame.put_back(runner.run(stack, cancelled), one.picture.shape)[0] >= LESION_THRESHOLD
+    hu = picture_to_hu(one.picture).astype(np.float32)
+    dense = ndimage.gaussian_filter(hu, SMOOTHING * max(hu.shape)) >= CONSOLIDATION_HU
+    return np.where(lesion, np.where(dense, 2, 1), 0).astype(np.uint8)
 
 
 def write_slice_scores(path: Path, scores: list[SliceScores]) -> None:

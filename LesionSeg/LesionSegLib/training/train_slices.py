@@ -12,13 +12,16 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from ChestCTLib.errors import InputError
 from ChestCTLib.learning.log import TrainingLog
 from ChestCTLib.learning.seeding import derived_seed, seed_everything
 from ChestCTLib.progress import CancelCheck, Progress, never_cancelled, no_progress, raise_if_cancelled
 from LesionSegLib.losses.multi_label import MultiLabelLossSettings, label_alphas, multi_label_loss
+from LesionSegLib.networks.efficientnet_lite import EfficientNetLite, take_photograph_weights
 from LesionSegLib.networks.multi_decoder import MultiDecoderNet, MultiDecoderSettings
 from LesionSegLib.training.augment import AugmentSettings, augment
 from LesionSegLib.training.labelled_slices import LEVELS, NO_CASE, LabelledSlices
+from LesionSegLib.training.photograph_weights import photograph_weights
 from LesionSegLib.training.run_state import RunState
 
 log = logging.getLogger(__name__)
@@ -43,6 +46,9 @@ class SliceTrainingSettings:
         average_decay: Per-step decay of the weights' moving average, which is what is kept.
         bfloat16: Compute in bfloat16 where the processor has it (about half the time on recent ones).
         channels_last: Memory layout; faster on CPUs.
+        photographs: Start the encoder from what it learned on photographs; needs EfficientNet-lite0.
+        keep_depthwise: Leave depthwise filters (of EfficientNet) as they start. They are a hundredth of the weights and
+            nearly half of the time on a CPU.
         seed: Of every random choice.
     """
 
@@ -59,7 +65,13 @@ class SliceTrainingSettings:
     average_decay: float = 0.99
     bfloat16: bool = True
     channels_last: bool = True
+    photographs: bool = False
+    keep_depthwise: bool = False
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.photographs and self.network.encoder == "plain":
+            raise InputError("A plain encoder has learned nothing from photographs.", "Choose EfficientNet-lite0.")
 
 
 def train_slices(
@@ -80,7 +92,7 @@ def train_slices(
         device: Where to compute; the CPU when None.
         progress: Told the share done and the last loss.
         cancelled: Asked before each step.
-        start: A trained network of the same shape to go on from (fine-tuning); new weights when None.
+        start: A trained network to go on from (fine-tuning), whose shape is kept; new weights when None.
 
     Returns:
         The network with averaged weights, in evaluation mode, on the CPU.
@@ -90,9 +102,16 @@ def train_slices(
     """
     device = device or torch.device("cpu")
     seed_everything(settings.seed)
-    network = MultiDecoderNet(settings.network)
+    shape = settings.network if start is None else start.settings
+    network = MultiDecoderNet(shape)
     if start is not None:
         network.load_state_dict(start.state_dict())
+    elif settings.photographs and isinstance(network.encoder, EfficientNetLite):
+        take_photograph_weights(network.encoder, photograph_weights())
+    if settings.keep_depthwise:
+        for layer in network.modules():
+            if isinstance(layer, torch.nn.Conv2d) and layer.groups > 1:
+                layer.weight.requires_grad_(False)
     network = network.to(device)
     if settings.channels_last:
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -101,9 +120,10 @@ def train_slices(
     )
     epoch_rows = [_epoch_rows(data, settings, epoch) for epoch in range(settings.epochs)]
     steps = sum(-(-len(rows) // settings.batch) for rows in epoch_rows)
-    optimiser = torch.optim.AdamW(network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
+    learned = [weights for weights in network.parameters() if weights.requires_grad]
+    optimiser = torch.optim.AdamW(learned, settings.learning_rate, weight_decay=settings.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.learning_rate, total_steps=steps, pct_start=0.15)
-    alphas = _alphas(data, settings)
+    alphas = _alphas(data, settings, len(shape.labels))
     state = RunState(
         folder,
         (settings, len(data), start is None),
@@ -143,7 +163,7 @@ def train_slices(
             )
             state.save(epochs=epoch + 1, steps=step)
             log.info("epoch %d: loss %.4f", epoch, np.mean(losses))
-    result = MultiDecoderNet(settings.network)
+    result = MultiDecoderNet(shape)
     result.load_state_dict({name: value.cpu() for name, value in averaged.module.state_dict().items()})
     return result.eval()
 
@@ -156,13 +176,12 @@ def _epoch_rows(data: LabelledSlices, settings: SliceTrainingSettings, epoch: in
     return draw.permutation(np.concatenate([drawn, np.repeat(single, settings.single_repeats)]))
 
 
-def _alphas(data: LabelledSlices, settings: SliceTrainingSettings) -> list[float]:
+def _alphas(data: LabelledSlices, settings: SliceTrainingSettings, count: int) -> list[float]:
     """Weight of each label: 1, or the paper's ratio over the slices annotated for it."""
-    labels = range(len(settings.network.labels))
     if not settings.slice_alphas:
-        return [1.0 for _ in labels]
+        return [1.0] * count
     shown = data.targets.any(axis=(2, 3)) & data.known
-    return [label_alphas([int(shown[:, i].sum())], int(data.known[:, i].sum()))[0] for i in labels]
+    return [label_alphas([int(shown[:, i].sum())], int(data.known[:, i].sum()))[0] for i in range(count)]
 
 
 def _loss(
@@ -176,7 +195,7 @@ def _loss(
 ) -> Tensor:
     pictures, targets = augment(*_batch(data, rows), settings.augmentation, generator)
     known = torch.from_numpy(data.known[rows])
-    labels = settings.network.labels
+    labels = network.settings.labels
     pictures, targets, known = pictures.to(device), targets.to(device), known.to(device)
     if settings.channels_last:
         pictures = pictures.contiguous(memory_format=torch.channels_last)

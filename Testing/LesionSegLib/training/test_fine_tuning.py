@@ -79,7 +79,7 @@ def test_the_network_comes_nearer_to_held_out_corrections(folder: Path, tmp_path
     }
     training = replace(CORRECTION_RECIPE, **quick)  # type: ignore[arg-type]
     # without the density rule, which alone would find most of a phantom's lesions
-    inference = InferenceSettings(mirrored=False, min_rise_over_lung_hu=0.0)
+    inference = InferenceSettings(mirrored=False)
     settings = FineTuningSettings(training=training, inference=inference)
     tuned = fine_tune(MultiDecoderNet(SMALL).eval(), list_corrections(folder), tmp_path, settings)
     (score,) = tuned.scores

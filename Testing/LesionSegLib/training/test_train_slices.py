@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from ChestCTLib.errors import CancelledError
+from ChestCTLib.errors import CancelledError, InputError
 from ChestCTLib.models import read_card
 from LesionSegLib.losses.multi_label import ALPHA_LIMITS
-from LesionSegLib.networks.multi_decoder import MultiDecoderSettings
+from LesionSegLib.networks.multi_decoder import MultiDecoderNet, MultiDecoderSettings
 from LesionSegLib.preprocessing import INPUT_SHAPE, frame_round
 from LesionSegLib.training.augment import AugmentSettings
 from LesionSegLib.training.cross_validation import cross_validate, segment_case
@@ -25,7 +25,7 @@ from LesionSegLib.training.labelled_slices import (
     rows_of_single_slices,
     slices_of_cases,
 )
-from LesionSegLib.training.recipes import CPU_RECIPE
+from LesionSegLib.training.recipes import CPU_RECIPE, from_scratch
 from LesionSegLib.training.single_slice_scores import score_single_slices
 from LesionSegLib.training.train_slices import _alphas, train_slices
 from LesionSegLib.weights_files import build_multi_decoder
@@ -33,6 +33,8 @@ from LesionSegLib.weights_files import build_multi_decoder
 TINY = replace(
     CPU_RECIPE,
     network=MultiDecoderSettings(widths=(8, 16)),
+    photographs=False,
+    keep_depthwise=False,
     augmentation=AugmentSettings(rotation_deg=0, scale=0, shift=0, gamma=0, contrast=0, brightness=0, noise=0.01),
     epochs=6,
     slices_per_epoch=24,
@@ -46,13 +48,13 @@ def toy_case(number: int, slices: int = 8) -> SegmentedCase:
     """Grey lungs with a bright lesion."""
     draw = np.random.default_rng(number)
     lungs = np.zeros((slices, *INPUT_SHAPE), bool)
-    lungs[:, 8:136, 8:184] = True
+    lungs[:, 12:180, 12:244] = True
     lesions = np.zeros_like(lungs)
     top, left = draw.integers(15, 80), draw.integers(15, 120)
     lesions[:, top : top + 40, left : left + 50] = True
     prepared = (0.1 + 0.1 * draw.random(lungs.shape) + 0.6 * lesions).astype(np.float32)
-    pictures = (255 * prepared).astype(np.uint8)
-    return SegmentedCase(number, pictures, lungs, lesions, frame_round(lungs), prepared, lungs.astype(np.float32))
+    hu = np.rint(1200 * prepared - 1000).astype(np.int16)
+    return SegmentedCase(number, hu, lungs, lesions, frame_round(lungs), prepared, lungs.astype(np.float32))
 
 
 def toy_single(number: int) -> SingleSlice:
@@ -62,7 +64,7 @@ def toy_single(number: int) -> SingleSlice:
     classes[rows[20] :] *= 2  # the lower half is consolidation
     prepared = case.prepared[0] + 0.2 * (classes == 2)
     frame = frame_round(np.ones(INPUT_SHAPE, bool))
-    return SingleSlice(str(number), case.pictures[0], classes, frame, prepared.astype(np.float32))
+    return SingleSlice(str(number), (255 * prepared).astype(np.uint8), classes, frame, prepared.astype(np.float32))
 
 
 def test_cross_validation_scores_every_held_out_case_once_and_learns(tmp_path: Path) -> None:
@@ -129,5 +131,22 @@ def test_with_the_paper_s_alphas_a_rare_label_weighs_more() -> None:
     common, rare = slices_of_cases([toy_case(0, 3)]), rows_of_single_slices([toy_single(n) for n in range(4)])
     rare.targets[1:, 1] = 0  # consolidation on one slice of four
     settings = replace(TINY, slice_alphas=True)
-    assert _alphas(join([common, rare]), settings) == [ALPHA_LIMITS[0], 3.0]
-    assert _alphas(rare, TINY) == [1.0, 1.0]
+    assert _alphas(join([common, rare]), settings, 2) == [ALPHA_LIMITS[0], 3.0]
+    assert _alphas(rare, TINY, 2) == [1.0, 1.0]
+
+
+def test_depthwise_filters_stay_as_they_start_when_asked_and_all_else_learns(tmp_path: Path) -> None:
+    network = MultiDecoderSettings(encoder="efficientnet-lite0", widths=(4, 4, 4, 4, 4))
+    settings = replace(TINY, network=network, keep_depthwise=True, epochs=1, slices_per_epoch=4)
+    start = MultiDecoderNet(network)
+    trained = train_slices(slices_of_cases([toy_case(0, 4)]), tmp_path, settings, start=start)
+    before, after = start.state_dict(), trained.state_dict()
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert not [name for name in changed if "depthwise.conv" in name]
+    assert {"encoder.stem.conv.weight", "encoder.stages.2.1.project.conv.weight"} <= changed
+
+
+def test_a_plain_encoder_cannot_start_from_photographs() -> None:
+    with pytest.raises(InputError, match="photographs"):
+        replace(CPU_RECIPE, network=MultiDecoderSettings())
+    assert not from_scratch(CPU_RECIPE).photographs
