@@ -19,7 +19,6 @@ from LesionSegLib.training.run_state import RunState
 from LesionSegLib.training.scans import DeepSCScan, mirrored, random_patch, sampled
 from LesionSegLib.training.whole_scans import Triple, segment_scan
 
-
 VOLUME_DIMENSIONS = 5  # of a 3D convolution's weights
 
 
@@ -37,6 +36,7 @@ class DeepSCTrainingSettings:
         batch: Scans per step.
         first_rate: Learning rate of the first stage (paper: 1e-3), falling linearly to 0.
         second_rate: Of the second (paper: 1e-4), likewise.
+        classification_rate: Of the classification in the first stage, instead of ``first_rate``; None takes that.
         seed: Of every random choice.
         mirror: Share of scans seen with left and right exchanged; the paper names no augmentation.
         true_lesions: Whether the classification, on its way to joint training, sees the true lesions in the first
@@ -52,6 +52,7 @@ class DeepSCTrainingSettings:
     batch: int = 2
     first_rate: float = 1e-3
     second_rate: float = 1e-4
+    classification_rate: float | None = None
     seed: int = 0
     mirror: float = 0.0
     true_lesions: bool = True
@@ -105,9 +106,8 @@ def train_deepsc(
         pretrained = pretrain_deepsc(scans, folder, settings, segment, classify, device, early, cancelled)
     run = _Run(scans, folder, settings, segment, classify, device or torch.device("cpu"), progress, cancelled)
     network = copy.deepcopy(pretrained)
-    return _train_stage(
-        network, run, 2, settings.second_epochs, settings.second_rate, together=segment and classify
-    ).eval()
+    rates = (settings.second_rate, settings.second_rate)
+    return _train_stage(network, run, 2, settings.second_epochs, rates, together=segment and classify).eval()
 
 
 def pretrain_deepsc(
@@ -128,15 +128,21 @@ def pretrain_deepsc(
         if weight.dim() == VOLUME_DIMENSIONS:
             weight.data = weight.data.contiguous(memory_format=torch.channels_last_3d)
     run = _Run(scans, folder, settings, segment, classify, device, progress, cancelled)
-    return _train_stage(network, run, 1, settings.first_epochs, settings.first_rate, together=False)
+    rates = (settings.first_rate, settings.classification_rate or settings.first_rate)
+    return _train_stage(network, run, 1, settings.first_epochs, rates, together=False)
 
 
-def _train_stage(network: DeepSCCovid, run: _Run, number: int, epochs: int, rate: float, together: bool) -> DeepSCCovid:
-    """Adam with a rate that falls linearly to 0; continues from the stage's own checkpoint."""
+def _train_stage(
+    network: DeepSCCovid, run: _Run, number: int, epochs: int, rates: tuple[float, float], together: bool
+) -> DeepSCCovid:
+    """Adam with rates (segmentation, classification) that fall linearly to 0; continues from its own checkpoint."""
     settings = run.settings
     labels = [scan.label for scan in run.scans if scan.label is not None]
     weights = inverse_frequencies(labels, len(CLASSES)).to(run.device)
-    optimiser = torch.optim.Adam(network.parameters(), rate, betas=(0.9, 0.999))
+    diagnosing = [*network.classification_features.parameters(), *network.classifier.parameters()]
+    others = [weight for weight in network.parameters() if all(weight is not one for one in diagnosing)]
+    groups = [{"params": others, "lr": rates[0]}, {"params": diagnosing, "lr": rates[1]}]
+    optimiser = torch.optim.Adam(groups, betas=(0.9, 0.999))
     schedule = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.0, total_iters=max(epochs, 1))
     own = run.folder / f"stage-{number}"
     own.mkdir(exist_ok=True)

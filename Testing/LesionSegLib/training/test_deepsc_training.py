@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +88,15 @@ def test_a_shared_first_stage_trains_what_the_segmentation_learns_alone(tmp_path
     for a, b in zip(branch.segmenter.parameters(), alone.segmenter.parameters(), strict=True):
         torch.testing.assert_close(a, b)
     assert not torch.equal(branch.classifier.head.weight, alone.classifier.head.weight)  # learnt in the shared stage
+
+
+def test_each_subnet_has_its_own_rate_in_the_first_stage(tmp_path: Path) -> None:
+    settings = replace(SETTINGS, first_rate=1e-2, classification_rate=1e-12)
+    torch.manual_seed(settings.seed)
+    fresh = DeepSCCovid(settings.network)
+    trained = pretrain_deepsc([toy_scan(0, 0), toy_scan(2, 2)], tmp_path, settings)
+    torch.testing.assert_close(trained.classifier.head.weight, fresh.classifier.head.weight)
+    assert not torch.allclose(trained.segmenter.outputs[-1].weight, fresh.segmenter.outputs[-1].weight, atol=1e-4)
 
 
 def test_mirroring_exchanges_left_and_right_of_scan_and_lesions() -> None:
