@@ -49,7 +49,7 @@ class LungRefine(ScriptedLoadableModule):
         slicer.app.connect("startupCompleted()", self.onStartupCompleted)
 
     def onStartupCompleted(self):
-        """Teach Slicer the project's terms and layouts, which saved scenes ask for, and offer phantoms as sample data."""
+        """Teach Slicer the terms and layouts that saved scenes ask for, and offer phantoms as sample data."""
         load_terms(slicer.modules.terminologies.logic())
         manager = slicer.app.layoutManager()
         if manager is not None:  # no main window
