@@ -100,6 +100,16 @@ def test_hu_bands_are_scored_on_the_same_cases(sets: Path, tmp_path: Path) -> No
     assert len((tmp_path / "scores.csv").read_text().splitlines()) == 1 + 4
 
 
+def test_a_finished_model_is_scored_on_every_case(sets: Path, tmp_path: Path) -> None:
+    given = ("--covid19-ct-seg", sets / "covid19_ct_seg", "--model", "lesions-multidecoder")
+    result = invoke("evaluate", "lesions", "-o", tmp_path, *given)
+    with (tmp_path / "scores.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["case"] for row in rows] == ["0", "1", "2", "3"] and {row["fold"] for row in rows} == {""}
+    dices = [float(row["dice"]) for row in rows if row["dice"]]
+    assert result["mean_dice"] == pytest.approx(np.mean(dices), abs=1e-3)
+
+
 def test_the_shipped_model_is_scored_class_by_class(sets: Path, tmp_path: Path) -> None:
     result = invoke(
         "evaluate", "lesions", "-o", tmp_path, "--medseg100", sets / "medseg100", "--model", "lesions-multidecoder"

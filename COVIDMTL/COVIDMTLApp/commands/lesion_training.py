@@ -73,6 +73,7 @@ EncoderOption = Annotated[
 ]
 RecipeOption = Annotated[Recipe, typer.Option(help="Sized for two CPU cores, or for an accelerator.")]
 MODEL_ID = "my-lesions"
+READING = 0.2  # share of the progress: undoing an equalisation takes half a second a slice
 
 
 def train_lesions(
@@ -145,7 +146,12 @@ def evaluate_lesions(
     covid19_ct_seg: Covid19CtSeg = None,
     medseg100: Medseg100 = None,
     method: Annotated[Measured, typer.Option(help="What to cross-validate.")] = Measured.multi_decoder,
-    model: Annotated[str | None, typer.Option(help="Score this shipped model on medseg100's test part.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="Score this model (id or card) on medseg100's test part, or on every case of --covid19-ct-seg."
+        ),
+    ] = None,
     folds: Annotated[int, typer.Option(help="Number of folds, by patient.")] = 5,
     only: Annotated[list[int] | None, typer.Option(help="Only this fold; may be given several times.")] = None,
     recipe: RecipeOption = Recipe.cpu,
@@ -154,28 +160,41 @@ def evaluate_lesions(
     seed: SeedOption = 0,
     device: DeviceOption = Device.auto,
 ) -> None:
-    """Cross-validate a method on covid19_ct_seg, or score a model on medseg100's test part."""
+    """Cross-validate a method on covid19_ct_seg, or score a finished model on cases or single slices."""
     from COVIDMTLApp import console
 
     with console.running("Evaluation") as (progress, cancelled):
         from ChestCTLib.device import choose_device
         from ChestCTLib.errors import InputError
+        from ChestCTLib.progress import part
         from LesionSegLib.training.labelled_slices import read_segmented_cases, read_single_slices
 
         out.mkdir(parents=True, exist_ok=True)
         where = choose_device(device.value)
-        if model is not None:
+        if model is not None and covid19_ct_seg is None:
             _evaluate_single_slices(out, medseg100, model, where, cancelled)
             return
         if covid19_ct_seg is None:
             raise InputError("Nothing to evaluate on.", "Give --covid19-ct-seg, or --model with --medseg100.")
-        cases = read_segmented_cases(covid19_ct_seg, cancelled=cancelled)
-        if method is Measured.hu_bands:
+        cases = read_segmented_cases(covid19_ct_seg, part(progress, 0.0, READING), cancelled)
+        rest = part(progress, READING, 1.0)
+        if model is not None:
+            from LesionSegLib.training.cross_validation import score_case, write_scores
+            from LesionSegLib.weights_files import load_multi_decoder
+
+            network, card = load_multi_decoder(model)
+            console.say(f"{card.id} learned from: {card.learned_from}")
+            scores = []
+            for done, case in enumerate(cases):
+                rest(done / len(cases), f"case {case.case}")
+                scores.append(score_case(network, case, None, where, cancelled))
+            write_scores(out / "scores.csv", scores)
+        elif method is Measured.hu_bands:
             from LesionSegLib.training.cross_validation import CaseScore, write_scores
             from LesionSegLib.training.hu_band_baseline import score_hu_bands
 
             scores = [
-                CaseScore(0, case.case, len(case.hu), score_hu_bands(case, cancelled=cancelled)) for case in cases
+                CaseScore(None, case.case, len(case.hu), score_hu_bands(case, cancelled=cancelled)) for case in cases
             ]
             write_scores(out / "scores.csv", scores)
         else:
@@ -184,7 +203,7 @@ def evaluate_lesions(
             settings = _slice_settings(recipe.value, encoder, epochs, seed, method is Measured.multi_decoder)
             singles = read_single_slices(medseg100, "train") if medseg100 else []
             wanted = tuple(only) if only else None
-            scores = cross_validate(cases, singles, out, settings, folds, wanted, where, progress, cancelled)
+            scores = cross_validate(cases, singles, out, settings, folds, wanted, where, rest, cancelled)
         dices = [score.overlap.dice for score in scores if score.overlap.dice is not None]
         mean = sum(dices) / len(dices) if dices else None
         console.emit({"result": {"mean_dice": mean, "cases": len(dices)}})

@@ -40,13 +40,13 @@ class CaseScore:
     """One held-out case.
 
     Attributes:
-        fold: Fold it was held out in.
+        fold: Fold it was held out in; None where a finished network was scored.
         case: Its number.
         slices: Its number of slices.
         overlap: Voxel counts over the whole case, inside the lungs.
     """
 
-    fold: int
+    fold: int | None
     case: int
     slices: int
     overlap: Overlap
@@ -99,12 +99,23 @@ def cross_validate(
         save_weights(network.state_dict(), run / "network.safetensors")
         for case in cases:
             if case.case in dealt[fold]:
-                mask = segment_case(network, case, device, cancelled) >= LESION_THRESHOLD
-                found = overlap_of(mask & case.lungs, case.lesions & case.lungs, case.lungs)
-                scores.append(CaseScore(fold, case.case, len(case.hu), found))
-                log.info("fold %d, case %d: Dice %s", fold, case.case, found.dice)
+                scores.append(score_case(network, case, fold, device, cancelled))
         write_scores(folder / SCORES_NAME, scores)
     return scores
+
+
+def score_case(
+    network: MultiDecoderNet,
+    case: SegmentedCase,
+    fold: int | None = None,
+    device: torch.device | None = None,
+    cancelled: CancelCheck = never_cancelled,
+) -> CaseScore:
+    """Segment one case in its own grid and compare it with its reference inside the lungs."""
+    mask = segment_case(network, case, device, cancelled) >= LESION_THRESHOLD
+    found = overlap_of(mask & case.lungs, case.lesions & case.lungs, case.lungs)
+    log.info("fold %s, case %d: Dice %s", fold, case.case, found.dice)
+    return CaseScore(fold, case.case, len(case.hu), found)
 
 
 def training_rows(cases: list[SegmentedCase], singles: list[SingleSlice]) -> LabelledSlices:
