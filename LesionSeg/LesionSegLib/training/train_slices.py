@@ -47,7 +47,7 @@ class SliceTrainingSettings:
         bfloat16: Compute in bfloat16 where the processor has it (about half the time on recent ones).
         channels_last: Memory layout; faster on CPUs.
         photographs: Start the encoder from what it learned on photographs; needs EfficientNet-lite0.
-        keep_depthwise: Leave depthwise filters (of EfficientNet) as they start. They are a hundredth of the weights and
+        keep_depthwise: Leave depthwise filters (of EfficientNet) as they start. They are a twentieth of the weights and
             nearly half of the time on a CPU.
         seed: Of every random choice.
     """
