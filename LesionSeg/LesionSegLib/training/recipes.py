@@ -83,7 +83,7 @@ DEEPSC_RECIPES = {
         slices=DEEPSC_CPU_GRID[0],
         loss=DeepSCLossSettings(segmentation=5.0),  # at 1 the diagnosis bent the lesions to its needs
         first_epochs=12,
-        second_epochs=10,
+        second_epochs=6,
         first_rate=5e-3,
         classification_rate=1e-3,  # faster, it stays at chance
         second_rate=1e-3,
