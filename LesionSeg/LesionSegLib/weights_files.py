@@ -24,12 +24,12 @@ def save_weights(state: dict[str, Tensor], path: Path) -> None:
         state: From ``state_dict()``.
         path: File to write.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     halved = {
         name: (value.half() if value.is_floating_point() else value).contiguous().cpu() for name, value in state.items()
     }
-    save_file(halved, str(path))
+    path.write_bytes(save(halved))  # with the folder's usual rights, unlike save_file
 
 
 def load_multi_decoder(model_id: str) -> tuple[MultiDecoderNet, ModelCard]:

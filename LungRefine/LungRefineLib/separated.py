@@ -133,7 +133,7 @@ def _pieces(worn: Mask, radius_mm: float, firm: Mask, lungs: Mask, found: Mask, 
         core = cores[window] == number
         away = distance_to(core, spacing_mm)
         shell = (away > radius_mm) & (away <= radius_mm + AROUND_MM)
-        if lung[shell].mean() < CORE_LUNG:
+        if not _share(lung[shell]) >= CORE_LUNG:
             continue
         others = (cores[window] > 0) & ~core & ~found[window]
         mask = free & (away <= radius_mm + RECLAIM_MM) & (away < distance_to(others, spacing_mm))
@@ -146,11 +146,15 @@ def _pieces(worn: Mask, radius_mm: float, firm: Mask, lungs: Mask, found: Mask, 
 
 
 def _surroundings(mask: Mask, lung: Mask, firm: Mask, spacing_mm: Triple) -> tuple[float, float]:
-    """Share of lung around a piece and of firm tissue next to it."""
+    """Share of lung around a piece and of firm tissue next to it; NaN, which no rule accepts, where no voxel tells."""
     away = distance_to(mask, spacing_mm)
     touching = (away > 0) & (away <= TOUCHING_MM)
     around = (away > TOUCHING_MM) & (away <= AROUND_MM)
-    return float(lung[around].mean()), float(firm[touching].mean())
+    return _share(lung[around]), _share(firm[touching])
+
+
+def _share(values: Mask) -> float:
+    return float(values.mean()) if values.size else float("nan")
 
 
 def _pockets(
