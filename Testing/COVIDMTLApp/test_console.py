@@ -66,6 +66,7 @@ def test_sigterm_and_ctrl_c_end_the_work_with_exit_code_130() -> None:
         code = f"""
             import os, signal, time, typer
             from COVIDMTLApp import console
+            signal.signal(signal.SIGINT, signal.default_int_handler)  # shells in the background start deaf to Ctrl-C
             try:
                 with console.running("Work"):
                     os.kill(os.getpid(), signal.{signal_name})

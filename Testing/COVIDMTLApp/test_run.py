@@ -106,7 +106,14 @@ def test_a_folder_that_holds_something_else_is_refused_and_untouched(scan: Path,
 def test_ctrl_c_in_the_middle_leaves_nothing_behind(scan: Path, tmp_path: Path) -> None:
     folder = tmp_path / "case"
     command = [*COMMAND, "--progress", "json", "run", str(scan), "-o", str(folder), *QUICK]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8")
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # background shells start tests deaf to Ctrl-C
+    )
     assert process.stdout is not None
     for line in process.stdout:
         if "Lesions" in line:
