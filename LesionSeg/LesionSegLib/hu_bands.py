@@ -127,6 +127,41 @@ def lower_limit_hu(lung_hu: npt.NDArray[np.floating], settings: HUBandSettings) 
     return max(settings.ground_glass_from_hu, normal + settings.min_rise_over_lung_hu)
 
 
+def denser_than_normal(
+    hu: npt.NDArray[np.int16],
+    lungs: npt.NDArray[np.uint8],
+    spacing_mm: Spacing,
+    rise_hu: float,
+    working_mm: float = 2.0,
+) -> Mask:
+    """Lung whose surroundings are denser than the scan's normal lung.
+
+    Args:
+        hu: ``[z, y, x]``, HU.
+        lungs: Same shape; anything but 0 is lung.
+        spacing_mm: (z, y, x).
+        rise_hu: How much denser, on average over :data:`SURROUNDINGS_MM` (standard deviation of the weights).
+        working_mm: Spacing of the grid it is judged on.
+
+    Returns:
+        Bool of the same shape, inside the lungs; all of the lungs where they hold no aerated lung to compare with.
+    """
+    dense = lungs > 0
+    box = _padded_box(lungs)
+    if box is None:
+        return dense
+    coarse = _coarse_lungs(hu[box], lungs[box], spacing_mm, working_mm)
+    normal = normal_lung_hu(coarse.hu[coarse.inside])
+    if normal is None:
+        return dense
+    sigma = [SURROUNDINGS_MM / step for step in coarse.spacing_mm]
+    weight = ndimage.gaussian_filter(coarse.inside.astype(np.float32), sigma)
+    total = ndimage.gaussian_filter(np.where(coarse.inside, coarse.hu, np.float32(0)), sigma)
+    mean = np.where(weight > 1e-3, total / np.maximum(weight, 1e-3), -1000.0).astype(np.float32)
+    dense[box] &= resample_to_shape(mean, lungs[box].shape, order=1) > normal + rise_hu
+    return dense
+
+
 def solid_part(
     hu: npt.NDArray[np.int16], lesions: Mask, spacing_mm: Spacing, settings: HUBandSettings | None = None
 ) -> Mask:
@@ -154,6 +189,49 @@ def solid_part(
     dense = _without_islands(dense, settings.min_island_ml, coarse.spacing_mm)
     solid[box] = (resample_to_shape(dense.astype(np.float32), lesions[box].shape, order=1) >= 0.5) & lesions[box]
     return solid
+
+
+def without_vessels(
+    hu: npt.NDArray[np.int16],
+    lesions: Mask,
+    lungs: npt.NDArray[np.uint8],
+    spacing_mm: Spacing,
+    rise_hu: float,
+    settings: HUBandSettings | None = None,
+) -> Mask:
+    """Given lesions without the parts that are vessels, airway walls or fissures by density and shape alone.
+
+    A part stays where the lung is still denser than normal after removing thin bright structures, and is no hilar
+    vessel; with it stays what lies within a vessel's radius of it, so that lesions keep their margins.
+
+    Args:
+        hu: ``[z, y, x]``, HU.
+        lesions: Same shape; what was found, by whatever method.
+        lungs: Same shape: 1 right, 2 left.
+        spacing_mm: (z, y, x).
+        rise_hu: How much denser than the scan's own normal lung a lesion must be.
+        settings: Vessel radius, hilum, working grid and smallest island.
+
+    Returns:
+        Bool of the same shape, inside the lesions.
+    """
+    settings = settings or HUBandSettings()
+    box = _padded_box(lungs)
+    if box is None or not lesions.any():
+        return lesions & (lungs > 0)
+    coarse = _coarse_lungs(hu[box], lungs[box], spacing_mm, settings.working_spacing_mm)
+    normal = normal_lung_hu(coarse.hu[coarse.inside])
+    if normal is None:  # no aerated lung to compare with
+        return lesions & (lungs > 0)
+    opened = _open_inside(coarse, settings.vessel_radius_mm)
+    given = coarse.inside & (resample_to_shape(lesions[box].astype(np.float32), coarse.hu.shape, order=1) >= 0.5)
+    dense = coarse.inside & (coarse.hu > normal + rise_hu)
+    kept = _without_vessels(given & (opened > normal + rise_hu), coarse, opened, dense, settings)
+    kept = _without_islands(kept, settings.min_island_ml, coarse.spacing_mm)
+    near = _distance_to(kept, coarse.spacing_mm) <= settings.vessel_radius_mm
+    result = np.zeros(hu.shape, bool)
+    result[box] = lesions[box] & (resample_to_shape(near.astype(np.float32), lesions[box].shape, order=1) >= 0.5)
+    return result
 
 
 def _padded_box(lungs: npt.NDArray[np.uint8]) -> tuple[slice, slice, slice] | None:

@@ -11,6 +11,7 @@ from scipy import ndimage
 from torch import nn
 
 from ChestCTLib.progress import CancelCheck, Progress, never_cancelled, no_progress, raise_if_cancelled
+from LesionSegLib.hu_bands import denser_than_normal, without_vessels
 from LesionSegLib.preprocessing import prepare_slices
 from LesionSegLib.settings import InferenceSettings
 
@@ -73,14 +74,16 @@ def lesion_probability(
 
 def consistent_mask(
     probability: npt.NDArray[np.float16],
+    hu: npt.NDArray[np.int16],
     lungs: npt.NDArray[np.uint8],
     spacing_mm: tuple[float, float, float],
     settings: InferenceSettings,
 ) -> npt.NDArray[np.bool_]:
-    """Threshold after smoothing along z, inside the lungs, without islands.
+    """Threshold after smoothing along z, inside lung denser than normal, without vessels and islands.
 
     Args:
         probability: ``[z, y, x]``.
+        hu: Same shape, HU.
         lungs: Same shape.
         spacing_mm: (z, y, x).
         settings: Threshold, smoothing and smallest island.
@@ -89,6 +92,10 @@ def consistent_mask(
     if settings.z_sigma_mm > 0:
         smooth = ndimage.gaussian_filter1d(smooth, settings.z_sigma_mm / spacing_mm[0], axis=0, mode="nearest")
     mask = (smooth >= settings.threshold) & (lungs > 0)
+    if settings.min_rise_over_lung_hu > 0:
+        mask &= denser_than_normal(hu, lungs, spacing_mm, settings.min_rise_over_lung_hu)
+    if settings.remove_vessels and settings.min_rise_over_lung_hu > 0:
+        mask = without_vessels(hu, mask, lungs, spacing_mm, settings.min_rise_over_lung_hu)
     labels, count = ndimage.label(mask, np.ones((3, 3, 3)))
     if count == 0 or settings.min_island_ml <= 0:
         return mask

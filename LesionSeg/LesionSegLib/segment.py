@@ -103,7 +103,7 @@ def _by_network(
         network, "lesion", hu, lungs, spacing_mm, settings.inference, device, own, cancelled
     )
     progress(0.9, "making lesions consistent along z")
-    mask = consistent_mask(probability, lungs, spacing_mm, settings.inference)
+    mask = consistent_mask(probability, hu, lungs, spacing_mm, settings.inference)
     raise_if_cancelled(cancelled)
     solid = solid_part(hu, mask, spacing_mm, settings.hu_bands)
     progress(1.0, "lesions by network")

@@ -8,7 +8,7 @@ from ChestCTLib.device import DeviceChoice
 from ChestCTLib.errors import InputError
 
 HU_BANDS = "hu-bands"
-LESION_THRESHOLD = 0.3  # best of 0.2 to 0.6 on held-out cases of covid19_ct_seg; the networks hesitate at margins
+LESION_THRESHOLD = 0.4  # best of 0.3 to 0.6 on held-out cases of covid19_ct_seg; the networks hesitate at margins
 SHIPPED_NETWORK = "lesions-multidecoder"
 
 
@@ -72,12 +72,18 @@ class InferenceSettings:
         mirrored: Also look at mirrored slices and average; twice the time.
         threshold: Probability from which a voxel is a lesion.
         z_sigma_mm: Standard deviation of the smoothing of probabilities along z; lesions do not end between slices.
+        min_rise_over_lung_hu: The surroundings of a lesion voxel must on average be this much denser than the scan's
+            own normal lung; 0 switches it off.
+        remove_vessels: Take away what density and shape alone tell to be vessels, airway walls or fissures; needs
+            ``min_rise_over_lung_hu`` above 0.
         min_island_ml: Smaller islands (26-connected) are removed.
     """
 
     mirrored: bool = True
     threshold: float = LESION_THRESHOLD
     z_sigma_mm: float = 1.5
+    min_rise_over_lung_hu: float = 100.0
+    remove_vessels: bool = True
     min_island_ml: float = 0.3
 
     def __post_init__(self) -> None:

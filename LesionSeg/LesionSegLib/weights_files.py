@@ -72,7 +72,6 @@ def build_multi_decoder(settings: dict[str, Any], weights: Path) -> MultiDecoder
             in_channels=int(settings["in_channels"]),
             widths=tuple(settings["widths"]),
             separate_decoders=bool(settings["separate_decoders"]),
-            encoder=settings["encoder"],
         )
         network = MultiDecoderNet(shape)
         state = load_file(str(weights))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +13,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from COVIDMTLApp.cli import app
-from LesionSegLib.training.photograph_weights import PACKAGE
 
 SIDE = 64
-PLAIN = ("--encoder", "plain")  # the other starts from weights that an optional package carries
 
 
 @pytest.fixture(scope="module")
@@ -70,24 +67,14 @@ def invoke(*arguments: object) -> dict:
 
 def test_training_writes_a_model_that_its_card_describes(sets: Path, tmp_path: Path) -> None:
     given = ("--covid19-ct-seg", sets / "covid19_ct_seg", "--medseg100", sets / "medseg100")
-    result = invoke("train", "lesions", "-o", tmp_path, *given, *PLAIN, "--epochs", 1, "--model-id", "toy")
+    result = invoke("train", "lesions", "-o", tmp_path, *given, "--epochs", 1, "--model-id", "toy")
     card = json.loads(Path(result["card"]).read_text())
     assert card["id"] == "toy" and (tmp_path / card["file"]).is_file()
     assert "covid19_ct_seg" in card["learned_from"]
 
 
-@pytest.mark.skipif(find_spec(PACKAGE) is not None, reason="the package is installed")
-def test_without_the_weights_learned_on_photographs_the_command_says_how_to_get_them(
-    sets: Path, tmp_path: Path
-) -> None:
-    arguments = ["train", "lesions", "-o", str(tmp_path), "--medseg100", str(sets / "medseg100")]
-    result = CliRunner().invoke(app, arguments)
-    assert result.exit_code != 0
-    assert "covidmtl[photographs]" in result.output.replace("\n", "") and "--encoder plain" in result.output
-
-
 def test_cross_validation_scores_each_case_of_the_folds_asked_for(sets: Path, tmp_path: Path) -> None:
-    given = ("--covid19-ct-seg", sets / "covid19_ct_seg", "--folds", 2, "--only", 1, "--epochs", 1, *PLAIN)
+    given = ("--covid19-ct-seg", sets / "covid19_ct_seg", "--folds", 2, "--only", 1, "--epochs", 1)
     result = invoke("evaluate", "lesions", "-o", tmp_path, *given)
     with (tmp_path / "scores.csv").open() as stream:
         rows = list(csv.DictReader(stream))

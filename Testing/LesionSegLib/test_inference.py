@@ -60,15 +60,43 @@ def test_mirrored_slices_make_the_answer_symmetric() -> None:
 
 
 def test_a_flicker_in_one_slice_is_no_lesion_but_a_gap_in_one_slice_is() -> None:
-    lungs = np.ones((21, 20, 20), np.uint8)
-    probability = np.zeros(lungs.shape, np.float16)
+    hu, lungs = np.full((21, 20, 20), -500, np.int16), np.ones((21, 20, 20), np.uint8)
+    probability = np.zeros(hu.shape, np.float16)
     probability[3, 2:9, 2:9] = 1.0
     probability[8:19, 8:18, 8:18] = 1.0
     probability[13] = 0.0
-    settings = InferenceSettings(threshold=0.5, z_sigma_mm=2.0, min_island_ml=0.05)
-    mask = consistent_mask(probability, lungs, (1.0, 1.0, 1.0), settings)
+    settings = InferenceSettings(threshold=0.5, z_sigma_mm=2.0, min_rise_over_lung_hu=0.0, min_island_ml=0.05)
+    mask = consistent_mask(probability, hu, lungs, (1.0, 1.0, 1.0), settings)
     assert not mask[3].any()
     assert mask[13, 10:16, 10:16].all()
+
+
+def test_lung_no_denser_than_the_scan_s_own_normal_lung_is_no_lesion() -> None:
+    hu = np.full((20, 40, 40), -860, np.int16)
+    hu[:, 25:38, 25:38] = -600
+    lungs = np.zeros(hu.shape, np.uint8)
+    lungs[2:18, 2:38, 2:38] = 1
+    probability = (lungs * 0.9).astype(np.float16)
+    mask = consistent_mask(probability, hu, lungs, (2.0, 2.0, 2.0), InferenceSettings())
+    assert mask[8:12, 28:35, 28:35].all()
+    assert not mask[:, 3:18, 3:18].any()
+    off = consistent_mask(probability, hu, lungs, (2.0, 2.0, 2.0), InferenceSettings(min_rise_over_lung_hu=0.0))
+    assert off[8:12, 6:15, 6:15].all()
+
+
+def test_vessels_that_the_network_marks_are_taken_away_and_lesions_keep_their_margins() -> None:
+    hu = np.full((40, 60, 60), -860, np.int16)
+    hu[:, 18:21, 18:21] = -100  # a vessel of 6 mm
+    hu[12:28, 36:54, 36:54] = -500  # a lesion
+    lungs = np.zeros(hu.shape, np.uint8)
+    lungs[2:38, 2:58, 2:58] = 1
+    probability = ((hu > -800) * (lungs > 0) * 0.9).astype(np.float16)
+    settings = InferenceSettings(z_sigma_mm=0.0)
+    mask = consistent_mask(probability, hu, lungs, (2.0, 2.0, 2.0), settings)
+    assert mask[13:27, 37:53, 37:53].all()
+    assert not mask[:, 16:23, 16:23].any()
+    kept = consistent_mask(probability, hu, lungs, (2.0, 2.0, 2.0), replace(settings, remove_vessels=False))
+    assert kept[20, 19, 19]
 
 
 def test_the_shipped_network_matches_its_card() -> None:
@@ -83,7 +111,7 @@ def test_the_shipped_network_matches_its_card() -> None:
 def test_weights_of_another_shape_are_refused() -> None:
     card = find_model(SHIPPED_NETWORK)
     with pytest.raises(ModelError, match="fit"):
-        build_multi_decoder({**card.settings, "widths": [8, 16, 24, 32, 40]}, model_file(card))
+        build_multi_decoder({**card.settings, "widths": [8, 16]}, model_file(card))
 
 
 def test_a_network_of_an_earlier_preprocessing_is_refused(tmp_path: Path) -> None:

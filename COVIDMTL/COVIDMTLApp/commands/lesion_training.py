@@ -24,13 +24,6 @@ class Recipe(str, Enum):
     accelerator = "accelerator"
 
 
-class Encoder(str, Enum):
-    """Encoder of the multi-decoder network."""
-
-    efficientnet_lite0 = "efficientnet-lite0"
-    plain = "plain"
-
-
 class Method(str, Enum):
     """Which published system to train."""
 
@@ -68,9 +61,6 @@ CovidCt = Annotated[Path | None, typer.Option(help="Folder of covid_ct (classes,
 DeviceOption = Annotated[Device, typer.Option(help="What networks run on.")]
 SeedOption = Annotated[int, typer.Option(help="Seed of every random choice.")]
 EpochsOption = Annotated[int | None, typer.Option(help="Instead of the recipe's.")]
-EncoderOption = Annotated[
-    Encoder, typer.Option(help="multi-decoder: started from photographs (covidmtl[photographs]), or plain.")
-]
 RecipeOption = Annotated[Recipe, typer.Option(help="Sized for two CPU cores, or for an accelerator.")]
 MODEL_ID = "my-lesions"
 READING = 0.2  # share of the progress: undoing an equalisation takes half a second a slice
@@ -93,7 +83,6 @@ def train_lesions(
     side: Annotated[int | None, typer.Option(help="Side of whole pictures, pixels, instead of the recipe's.")] = None,
     test: Annotated[bool, typer.Option(help="Score the test part; leave it alone while trying recipes.")] = True,
     recipe: RecipeOption = Recipe.cpu,
-    encoder: EncoderOption = Encoder.efficientnet_lite0,
     start: Annotated[
         str | None,
         typer.Option(help="--corrections: fine-tune this model (id or card); encoder-classifier: use its features."),
@@ -125,7 +114,7 @@ def train_lesions(
             begin = start or SHIPPED_NETWORK
             fine_tune_on_corrections(out, corrections, begin, epochs, seed, own_id, device.value, progress, cancelled)
         elif method in (Method.multi_decoder, Method.single_decoder):
-            settings = _slice_settings(recipe.value, encoder, epochs, seed, method is Method.multi_decoder)
+            settings = _slice_settings(recipe.value, epochs, seed, method is Method.multi_decoder)
             _train_slices(out, covid19_ct_seg, medseg100, settings, model_id, device, progress, cancelled)
         elif method is Method.deepsc_covid:
             request = DeepSCRequest(
@@ -155,7 +144,6 @@ def evaluate_lesions(
     folds: Annotated[int, typer.Option(help="Number of folds, by patient.")] = 5,
     only: Annotated[list[int] | None, typer.Option(help="Only this fold; may be given several times.")] = None,
     recipe: RecipeOption = Recipe.cpu,
-    encoder: EncoderOption = Encoder.efficientnet_lite0,
     epochs: EpochsOption = None,
     seed: SeedOption = 0,
     device: DeviceOption = Device.auto,
@@ -200,7 +188,7 @@ def evaluate_lesions(
         else:
             from LesionSegLib.training.cross_validation import cross_validate
 
-            settings = _slice_settings(recipe.value, encoder, epochs, seed, method is Measured.multi_decoder)
+            settings = _slice_settings(recipe.value, epochs, seed, method is Measured.multi_decoder)
             singles = read_single_slices(medseg100, "train") if medseg100 else []
             wanted = tuple(only) if only else None
             scores = cross_validate(cases, singles, out, settings, folds, wanted, where, rest, cancelled)
@@ -230,16 +218,12 @@ def _evaluate_single_slices(
     console.emit({"result": {"dice": {row.name: row.dice for row in rows}}})
 
 
-def _slice_settings(
-    recipe: str, encoder: Encoder, epochs: int | None, seed: int, separate: bool
-) -> SliceTrainingSettings:
+def _slice_settings(recipe: str, epochs: int | None, seed: int, separate: bool) -> SliceTrainingSettings:
     from dataclasses import replace
 
-    from LesionSegLib.training.recipes import RECIPES, from_scratch
+    from LesionSegLib.training.recipes import RECIPES
 
     settings = RECIPES[recipe]
-    if settings.photographs and encoder is Encoder.plain:
-        settings = from_scratch(settings)
     network = replace(settings.network, separate_decoders=separate)
     return replace(settings, network=network, epochs=epochs or settings.epochs, seed=seed)
 

@@ -2,8 +2,7 @@
 
 The paper names the principle and the sizes (3.72 M parameters for one label, 7.78 M for the multi-decoder net) but not
 the layers. Here pixels are folded 2 x 2 into channels first, because full-resolution layers cost most and gain least
-on a CPU, and skips are added, not concatenated. The encoder may also be EfficientNet-lite0, which can start from
-weights learned on photographs.
+on a CPU, and skips are added, not concatenated.
 """
 
 from __future__ import annotations
@@ -11,16 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from ChestCTLib.errors import InputError
-from LesionSegLib.networks.efficientnet_lite import GREYS, LEVEL_CHANNELS, EfficientNetLite
 
-EncoderKind = Literal["plain", "efficientnet-lite0"]
 FOLD = 2  # pixels folded into channels on each axis
 KNOWN_LABELS = ("lung", "lesion", "ground glass", "consolidation", "fibrosis", "thickening", "effusion")
 
@@ -33,18 +29,15 @@ class MultiDecoderSettings:
         labels: One output a label; a pixel may carry several.
         in_channels: Channels of the input: 1 for a plain slice; the shipped network takes the slice before, the slice,
             the slice after and the lung mask.
-        widths: Channels of each level, finest first; each further level halves the resolution. With EfficientNet-lite0,
-            which has widths of its own, those of the decoders' five levels.
+        widths: Channels of each level, finest first; each further level halves the resolution.
         separate_decoders: One decoder a label ("multidecoder") or one for all ("multi-task segm. net"). With a single
             label both are the paper's single-lesion network.
-        encoder: Two convolutions a level, or EfficientNet-lite0.
     """
 
     labels: tuple[str, ...] = ("lesion", "consolidation")
     in_channels: int = 4
     widths: tuple[int, ...] = (32, 64, 96, 128)
     separate_decoders: bool = True
-    encoder: EncoderKind = "plain"
 
     def __post_init__(self) -> None:
         unknown = [label for label in self.labels if label not in KNOWN_LABELS]
@@ -55,13 +48,6 @@ class MultiDecoderSettings:
         if len(self.widths) < 2 or min(self.widths) < 1 or self.in_channels < 1:
             raise InputError(
                 f"Widths {self.widths} or {self.in_channels} channels build no network.", "Use the defaults."
-            )
-        if self.encoder not in get_args(EncoderKind):
-            raise InputError(f"The encoder '{self.encoder}' is unknown.", f"Use {' or '.join(get_args(EncoderKind))}.")
-        if self.encoder != "plain" and (len(self.widths) != len(LEVEL_CHANNELS) or self.in_channels < GREYS):
-            raise InputError(
-                f"{len(self.widths)} widths and {self.in_channels} channels do not fit {self.encoder}.",
-                f"Give {len(LEVEL_CHANNELS)} widths and at least {GREYS} channels.",
             )
 
 
@@ -76,14 +62,10 @@ class MultiDecoderNet(nn.Module):
         super().__init__()
         self.settings = settings or MultiDecoderSettings()
         widths, count = self.settings.widths, len(self.settings.labels)
-        self.encoder: nn.Module
-        if self.settings.encoder == "plain":
-            self.encoder, levels = _Encoder(self.settings.in_channels, widths), widths
-        else:
-            self.encoder, levels = EfficientNetLite(self.settings.in_channels), LEVEL_CHANNELS
+        self.encoder = _Encoder(self.settings.in_channels, widths)
         separate = self.settings.separate_decoders
         self.decoders = nn.ModuleList(
-            [_Decoder(levels, widths, 1 if separate else count) for _ in range(count if separate else 1)]
+            [_Decoder(widths, 1 if separate else count) for _ in range(count if separate else 1)]
         )
 
     @property
@@ -149,32 +131,17 @@ class _Encoder(nn.Module):
 
 
 class _Decoder(nn.Module):
-    """From coarse to fine: narrow, enlarge, add the encoder's level, convolve.
-
-    Args:
-        levels: Channels of the encoder's levels.
-        widths: Own channels; a level with others is brought to them first.
-        outputs: Maps it gives.
-    """
-
-    def __init__(self, levels: tuple[int, ...], widths: tuple[int, ...], outputs: int) -> None:
+    def __init__(self, widths: tuple[int, ...], outputs: int) -> None:
         super().__init__()
-        self.enter = nn.ModuleList(
-            [
-                nn.Identity() if own == width else nn.Conv2d(own, width, 1)
-                for own, width in zip(levels, widths, strict=True)
-            ]
-        )
         self.narrow = nn.ModuleList([nn.Conv2d(below, width, 1) for width, below in pairwise(widths)])
         self.merge = nn.ModuleList([_block(width, width) for width in widths[:-1]])
         self.last = _block(widths[0], widths[0])
         self.out = nn.Conv2d(widths[0], outputs * FOLD**2, 1)
 
     def forward(self, levels: list[Tensor]) -> Tensor:
-        own = [enter(level) for enter, level in zip(self.enter, levels, strict=True)]
-        features = own[-1]
+        features = levels[-1]
         for narrow, merge, skip in zip(
-            reversed(list(self.narrow)), reversed(list(self.merge)), reversed(own[:-1]), strict=True
+            reversed(list(self.narrow)), reversed(list(self.merge)), reversed(levels[:-1]), strict=True
         ):
             raised = functional.interpolate(narrow(features), scale_factor=2, mode="bilinear", align_corners=False)
             features = merge(raised + skip)

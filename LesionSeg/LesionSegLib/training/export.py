@@ -61,7 +61,6 @@ def export_multi_decoder(
         settings={
             "architecture": MULTI_DECODER,
             "input": INPUT,
-            "encoder": shape.encoder,
             "labels": list(shape.labels),
             "in_channels": shape.in_channels,
             "widths": list(shape.widths),

@@ -25,10 +25,8 @@ from LesionSegLib.training.labelled_slices import LABELS, LEVELS, LabelledSlices
 from LesionSegLib.training.recipes import CPU_RECIPE
 from LesionSegLib.training.train_slices import SliceTrainingSettings, train_slices
 
-# A third of the usual learning rate: few corrections must not make the network forget what many cases taught it.
-CORRECTION_RECIPE = replace(
-    CPU_RECIPE, photographs=False, epochs=8, slices_per_epoch=160, learning_rate=3e-4, average_decay=0.95
-)
+# A tenth of the usual learning rate: few corrections must not make the network forget what many cases taught it.
+CORRECTION_RECIPE = replace(CPU_RECIPE, epochs=8, slices_per_epoch=160, learning_rate=3e-4, average_decay=0.95)
 SCORES = "held-out.csv"
 
 
@@ -206,7 +204,7 @@ def _predict(
     probability = lesion_probability(
         network, LABELS[0], hu, lungs, spacing, settings.inference, device, cancelled=cancelled
     )
-    return view.restore(consistent_mask(probability, lungs, spacing, settings.inference))
+    return view.restore(consistent_mask(probability, hu, lungs, spacing, settings.inference))
 
 
 def _score(case: CorrectedCase, before: npt.NDArray[np.bool_], after: npt.NDArray[np.bool_]) -> HeldOutScore:

@@ -12,16 +12,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ChestCTLib.errors import InputError
 from ChestCTLib.learning.log import TrainingLog
 from ChestCTLib.learning.seeding import derived_seed, seed_everything
 from ChestCTLib.progress import CancelCheck, Progress, never_cancelled, no_progress, raise_if_cancelled
 from LesionSegLib.losses.multi_label import MultiLabelLossSettings, label_alphas, multi_label_loss
-from LesionSegLib.networks.efficientnet_lite import EfficientNetLite, take_photograph_weights
 from LesionSegLib.networks.multi_decoder import MultiDecoderNet, MultiDecoderSettings
 from LesionSegLib.training.augment import AugmentSettings, augment
 from LesionSegLib.training.labelled_slices import LEVELS, NO_CASE, LabelledSlices
-from LesionSegLib.training.photograph_weights import photograph_weights
 from LesionSegLib.training.run_state import RunState
 
 log = logging.getLogger(__name__)
@@ -46,9 +43,6 @@ class SliceTrainingSettings:
         average_decay: Per-step decay of the weights' moving average, which is what is kept.
         bfloat16: Compute in bfloat16 where the processor has it (about half the time on recent ones).
         channels_last: Memory layout; faster on CPUs.
-        photographs: Start the encoder from what it learned on photographs; needs EfficientNet-lite0.
-        keep_depthwise: Leave depthwise filters (of EfficientNet) as they start. They are a twentieth of the weights and
-            nearly half of the time on a CPU.
         seed: Of every random choice.
     """
 
@@ -65,13 +59,7 @@ class SliceTrainingSettings:
     average_decay: float = 0.99
     bfloat16: bool = True
     channels_last: bool = True
-    photographs: bool = False
-    keep_depthwise: bool = False
     seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.photographs and self.network.encoder == "plain":
-            raise InputError("A plain encoder has learned nothing from photographs.", "Choose EfficientNet-lite0.")
 
 
 def train_slices(
@@ -106,12 +94,6 @@ def train_slices(
     network = MultiDecoderNet(shape)
     if start is not None:
         network.load_state_dict(start.state_dict())
-    elif settings.photographs and isinstance(network.encoder, EfficientNetLite):
-        take_photograph_weights(network.encoder, photograph_weights())
-    if settings.keep_depthwise:
-        for layer in network.modules():
-            if isinstance(layer, torch.nn.Conv2d) and layer.groups > 1:
-                layer.weight.requires_grad_(False)
     network = network.to(device)
     if settings.channels_last:
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -120,8 +102,7 @@ def train_slices(
     )
     epoch_rows = [_epoch_rows(data, settings, epoch) for epoch in range(settings.epochs)]
     steps = sum(-(-len(rows) // settings.batch) for rows in epoch_rows)
-    learned = [weights for weights in network.parameters() if weights.requires_grad]
-    optimiser = torch.optim.AdamW(learned, settings.learning_rate, weight_decay=settings.weight_decay)
+    optimiser = torch.optim.AdamW(network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.learning_rate, total_steps=steps, pct_start=0.15)
     alphas = _alphas(data, settings, len(shape.labels))
     state = RunState(

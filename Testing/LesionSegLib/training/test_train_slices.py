@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from ChestCTLib.errors import CancelledError, InputError
+from ChestCTLib.errors import CancelledError
 from ChestCTLib.models import read_card
 from LesionSegLib.losses.multi_label import ALPHA_LIMITS
-from LesionSegLib.networks.multi_decoder import MultiDecoderNet, MultiDecoderSettings
+from LesionSegLib.networks.multi_decoder import MultiDecoderSettings
 from LesionSegLib.preprocessing import INPUT_SHAPE, frame_round
 from LesionSegLib.training.augment import AugmentSettings
 from LesionSegLib.training.cross_validation import cross_validate, segment_case
@@ -25,7 +25,7 @@ from LesionSegLib.training.labelled_slices import (
     rows_of_single_slices,
     slices_of_cases,
 )
-from LesionSegLib.training.recipes import CPU_RECIPE, from_scratch
+from LesionSegLib.training.recipes import CPU_RECIPE
 from LesionSegLib.training.single_slice_scores import score_single_slices
 from LesionSegLib.training.train_slices import _alphas, train_slices
 from LesionSegLib.weights_files import build_multi_decoder
@@ -33,8 +33,6 @@ from LesionSegLib.weights_files import build_multi_decoder
 TINY = replace(
     CPU_RECIPE,
     network=MultiDecoderSettings(widths=(8, 16)),
-    photographs=False,
-    keep_depthwise=False,
     augmentation=AugmentSettings(rotation_deg=0, scale=0, shift=0, gamma=0, contrast=0, brightness=0, noise=0.01),
     epochs=6,
     slices_per_epoch=24,
@@ -133,20 +131,3 @@ def test_with_the_paper_s_alphas_a_rare_label_weighs_more() -> None:
     settings = replace(TINY, slice_alphas=True)
     assert _alphas(join([common, rare]), settings, 2) == [ALPHA_LIMITS[0], 3.0]
     assert _alphas(rare, TINY, 2) == [1.0, 1.0]
-
-
-def test_depthwise_filters_stay_as_they_start_when_asked_and_all_else_learns(tmp_path: Path) -> None:
-    network = MultiDecoderSettings(encoder="efficientnet-lite0", widths=(4, 4, 4, 4, 4))
-    settings = replace(TINY, network=network, keep_depthwise=True, epochs=1, slices_per_epoch=4)
-    start = MultiDecoderNet(network)
-    trained = train_slices(slices_of_cases([toy_case(0, 4)]), tmp_path, settings, start=start)
-    before, after = start.state_dict(), trained.state_dict()
-    changed = {name for name in before if not torch.equal(before[name], after[name])}
-    assert not [name for name in changed if "depthwise.conv" in name]
-    assert {"encoder.stem.conv.weight", "encoder.stages.2.1.project.conv.weight"} <= changed
-
-
-def test_a_plain_encoder_cannot_start_from_photographs() -> None:
-    with pytest.raises(InputError, match="photographs"):
-        replace(CPU_RECIPE, network=MultiDecoderSettings())
-    assert not from_scratch(CPU_RECIPE).photographs
