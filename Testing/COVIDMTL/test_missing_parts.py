@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +12,7 @@ from QtHost.case_panel import (
     apply_case,
     errors,
     in_children,
+    own_lesion_model,
     pictures,
     plain,
     without_files,
@@ -78,12 +76,7 @@ def test_where_shipped_weights_are_gone_the_case_stands_and_names_them(
 def test_own_weights_that_are_damaged_stop_the_run_with_a_remedy_and_leave_the_scene_as_it_was(
     host: Any, panel: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shipped = next(iter(list_models("lesions")))
-    folder = Path(str(resources.files(shipped.package) / "weights"))
-    card = json.loads((folder / f"{shipped.id}.json").read_text("utf-8"))
-    (tmp_path / "own.json").write_text(json.dumps({**card, "id": "own", "file": "own.safetensors"}), "utf-8")
-    weights = tmp_path / "own.safetensors"
-    shutil.copyfile(folder / shipped.file, weights)
+    weights = own_lesion_model(tmp_path)
     monkeypatch.setenv(OWN_MODELS, str(tmp_path))
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1

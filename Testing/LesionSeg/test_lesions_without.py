@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from QtHost.case_panel import errors, in_children, pictures, without_files
+from QtHost.case_panel import errors, in_children, own_lesion_model, pictures, without_files
 from QtHost.lesion_panel import RUN_LIMIT_S, nodes_of, settled, text
 
 from ChestCTLib.models import OWN_MODELS, list_models
@@ -32,12 +29,7 @@ def _apply(host: Any, widget: Any) -> None:
 def test_own_weights_that_are_damaged_or_gone_are_told_and_nothing_changes(
     host: Any, measured: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shipped = next(iter(list_models("lesions")))
-    folder = Path(str(resources.files(shipped.package) / "weights"))
-    card = json.loads((folder / f"{shipped.id}.json").read_text("utf-8"))
-    (tmp_path / "own.json").write_text(json.dumps({**card, "id": "own", "file": "own.safetensors"}), "utf-8")
-    weights = tmp_path / "own.safetensors"
-    shutil.copyfile(folder / shipped.file, weights)
+    weights = own_lesion_model(tmp_path)
     with weights.open("ab") as stream:
         stream.write(b"x")
     monkeypatch.setenv(OWN_MODELS, str(tmp_path))

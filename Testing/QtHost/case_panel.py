@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from PySide6.QtGui import QImage
+
+from ChestCTLib.models import list_models
 
 RUN_LIMIT_S = 300  # a run takes some 15 s of a free processor
 SITE_FILE = "sitecustomize.py"
@@ -43,6 +48,15 @@ def pictures(host: Any) -> dict[str, npt.NDArray[np.int16]]:
             rows = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
             found[f"{kind} {tag}"] = rows[:, : 3 * image.width()].reshape(image.height(), -1, 3).astype(np.int16)
     return found
+
+
+def own_lesion_model(folder: Path) -> Path:
+    """Copy the shipped lesion network into a folder as the model "own"; the copy's weights."""
+    shipped = next(iter(list_models("lesions")))
+    source = Path(str(resources.files(shipped.package) / "weights"))
+    card = json.loads((source / f"{shipped.id}.json").read_text("utf-8"))
+    (folder / "own.json").write_text(json.dumps({**card, "id": "own", "file": "own.safetensors"}), "utf-8")
+    return Path(shutil.copyfile(source / shipped.file, folder / "own.safetensors"))
 
 
 def in_children(folder: Path, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
