@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 READING = 0.1  # share of the progress
 PHANTOM_SPACING_MM = (6.0, 4.0, 4.0)  # about the CPU recipe's grid; finer ones would be resampled away
-TRAINING_SEED, VALIDATION_SEED, TEST_SEED = 1000, 2000, 3000  # first phantom of each part
+TRAINING_SEED, VALIDATION_SEED, TEST_SEED = 1000, 2000, 5000  # first phantom of each part
 LARGEST = VALIDATION_SEED - TRAINING_SEED
 SMALLEST = 6  # two of each class
 HELD_OUT = 0.5  # held-out phantoms for each one to train on

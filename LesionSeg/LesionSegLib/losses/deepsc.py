@@ -27,6 +27,10 @@ class DeepSCLossSettings:
         segmentation: lambda_seg.
         classification: lambda_cls.
         task_aware: lambda_ta; 10 was best in the paper's figure 9.
+        stop_gradient: Whether the lesion subnet learns from the segmentation loss alone: the diagnosis takes its
+            lesions, and the task-aware loss its scales, without teaching them. Equation 4 leaves open whether lesions
+            carry a gradient; equation 10 draws both subnets together, of which only the evidence then moves. On
+            phantoms either gradient cost Dice and left the accuracy as it was.
     """
 
     dice: float = 1.0
@@ -36,6 +40,7 @@ class DeepSCLossSettings:
     segmentation: float = 1.0
     classification: float = 1.0
     task_aware: float = 10.0
+    stop_gradient: bool = False
 
 
 def dice_loss(probability: Tensor, truth: Tensor) -> Tensor:
@@ -75,6 +80,7 @@ def task_aware_loss(
     classes: Tensor,
     place: Tensor | None = None,
     multi_scale: bool = True,
+    stop_gradient: bool = False,
 ) -> Tensor:
     """Squared difference of intermediate segmentation and evidence on three scales (equation 10).
 
@@ -92,6 +98,7 @@ def task_aware_loss(
         classes: ``[n]``, true classes in training.
         place: ``[n, 3, 2]``, where the patch lies in the scan; the whole scan when None.
         multi_scale: All three scales; else the finest of them alone.
+        stop_gradient: Teach the evidence alone.
     """
     evidence = tuple(reversed(network.evidence(output, classes)))  # coarse to fine, as the scales
     etas = network.settings.etas
@@ -102,6 +109,8 @@ def task_aware_loss(
         return total
     for index in wanted:
         segmentation = torch.sigmoid(output.scales[index][ill])
+        if stop_gradient:
+            segmentation = segmentation.detach()
         size = segmentation.shape[2:]
         shown = activation(evidence[index][ill])
         own = (
@@ -148,5 +157,6 @@ def total_loss(
         total = total + settings.classification * classification_loss(output.class_logits, classes, weights)
         if output.scales and settings.task_aware > 0:
             multi_scale = network.settings.multi_scale
-            total = total + settings.task_aware * task_aware_loss(network, output, classes, place, multi_scale)
+            alike = task_aware_loss(network, output, classes, place, multi_scale, settings.stop_gradient)
+            total = total + settings.task_aware * alike
     return total

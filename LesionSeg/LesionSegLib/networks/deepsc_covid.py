@@ -35,6 +35,8 @@ class DeepSCSettings:
         width: Factor on all channel numbers; 1 is the paper's.
         inception: Use the 3D inception blocks; else one 3D convolution of the same stride and channels.
         cross_stitch: Mix the two tasks' features (equation 2).
+        stitch: Share of the other task's features in the mix before it is learnt, in [0, 0.5]. The paper gives no
+            starting values; above 0 the second stage starts from features that the first did not learn with.
         multi_scale: Task-aware loss on three scales; else on the finest of them alone.
         etas: Weights of the four scales, coarse to fine (equation 3; the numbers are open in the paper). Finer counts
             more, and they sum to 1.
@@ -43,12 +45,15 @@ class DeepSCSettings:
     width: float = 1.0
     inception: bool = True
     cross_stitch: bool = True
+    stitch: float = 0.1
     multi_scale: bool = True
     etas: tuple[float, float, float, float] = (0.1, 0.2, 0.3, 0.4)
 
     def __post_init__(self) -> None:
         if not 0.03 <= self.width <= 4:
             raise InputError(f"The width is {self.width}.", "Choose between 0.03 and 4; 1 is the paper's.")
+        if not 0 <= self.stitch <= 0.5:
+            raise InputError(f"The stitch is {self.stitch}.", "Choose between 0 (unmixed) and 0.5 (half and half).")
         if len(self.etas) != SCALES or min(self.etas) < 0 or sum(self.etas) <= 0:
             raise InputError(f"The scale weights are {self.etas}.", "Give four weights of at least 0, not all 0.")
 
@@ -88,7 +93,7 @@ class DeepSCCovid(nn.Module):
         block = InceptionBlock if self.settings.inception else PlainBlock
         self.segmentation_features = block(features)
         self.classification_features = block(features)
-        self.stitch = CrossStitch()
+        self.stitch = CrossStitch(1.0 - self.settings.stitch, self.settings.stitch)
         self.segmenter = LesionSubnet(features, self.settings)
         self.classifier = ClassificationSubnet(features, self.settings)
 
@@ -99,6 +104,7 @@ class DeepSCCovid(nn.Module):
         lesions: Tensor | None = None,
         place: Tensor | None = None,
         rest: Tensor | None = None,
+        stop_gradient: bool = False,
     ) -> DeepSCOutput:
         """Run the subnets whose input is given; with both, their features are stitched.
 
@@ -109,6 +115,7 @@ class DeepSCCovid(nn.Module):
                 own lesions in their place, as in training by patches, or nothing without a patch.
             place: ``[n, 3, 2]``, where the patch lies in the scan (:func:`crop_at`); the whole scan when None.
             rest: Lesions around the patch, on the grid of ``slices``; the patch's own replace them in its place.
+            stop_gradient: Whether the diagnosis takes the patch's lesions as they are, without teaching them.
 
         Raises:
             InputError: Neither input was given, or an axis does not halve three times.
@@ -126,7 +133,7 @@ class DeepSCCovid(nn.Module):
             if lesion is None:
                 lesions = torch.zeros_like(slices[:, :1])
             else:
-                lesions = _in_place(lesion, place, slices.shape[2:])
+                lesions = _in_place(lesion.detach() if stop_gradient else lesion, place, slices.shape[2:])
                 if rest is not None:
                     lesions = lesions + rest * (1.0 - _in_place(torch.ones_like(lesion), place, slices.shape[2:]))
         logits, encoded = self.classifier(class_features, lesions)

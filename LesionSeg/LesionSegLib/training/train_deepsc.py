@@ -213,7 +213,7 @@ def _losses(
     """One loss a step: of the tasks apart (first stage), or of all subnets (second stage)."""
     if together:
         rest = None if batch.places is None else _rest(network, batch, settings)
-        output = network(batch.patches, batch.slices, None, batch.places, rest)
+        output = network(batch.patches, batch.slices, None, batch.places, rest, settings.loss.stop_gradient)
         return [total_loss(network, output, batch.truth, batch.classes, weights, settings.loss, batch.places)]
     losses = []
     if segment:

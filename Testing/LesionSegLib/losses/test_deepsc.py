@@ -99,6 +99,18 @@ def test_the_total_has_only_the_parts_whose_labels_are_there() -> None:
     assert float(total_loss(network, output, None, None, weights, settings)) == 0.0
 
 
+@pytest.mark.parametrize("stop_gradient", [True, False])
+def test_with_the_gradient_stopped_the_diagnosis_teaches_the_lesion_subnet_nothing(stop_gradient: bool) -> None:
+    torch.manual_seed(0)
+    network = DeepSCCovid(DeepSCSettings(width=0.125))
+    output = network(torch.rand(1, 1, 8, 16, 16), torch.rand(1, 1, 8, 16, 16), stop_gradient=stop_gradient)
+    settings = DeepSCLossSettings(stop_gradient=stop_gradient)
+    total_loss(network, output, None, torch.tensor([1]), torch.ones(3), settings).backward()
+    taught = [weight for weight in network.segmenter.parameters() if weight.grad is not None and weight.grad.any()]
+    assert bool(taught) != stop_gradient
+    assert network.classifier.lesion_path.weight.grad is not None and network.classifier.lesion_path.weight.grad.any()
+
+
 def test_the_network_overfits_two_small_scans() -> None:
     torch.manual_seed(0)
     network = DeepSCCovid(DeepSCSettings(width=0.125))

@@ -63,6 +63,15 @@ def test_cross_stitch_mixes_by_its_four_weights() -> None:
     assert diagnosis[0, 0, 1, 1, 1] == 5.0 + 7.0 * 10.0
 
 
+def test_from_a_stitch_of_0_both_tasks_begin_with_what_they_learnt_alone() -> None:
+    patch, slices = inputs()
+    network = DeepSCCovid(DeepSCSettings(width=0.125, stitch=0.0))
+    lesions = torch.zeros_like(slices)
+    together = network(patch, slices, lesions)
+    torch.testing.assert_close(together.lesion, network(patch, None).lesion)
+    torch.testing.assert_close(together.class_logits, network(None, slices, lesions).class_logits)
+
+
 def test_a_patch_meets_the_scan_s_features_where_it_lies() -> None:
     unit = CrossStitch(own=0.0, other=1.0)
     scan = torch.rand(1, 1, 8, 8, 8, generator=torch.Generator().manual_seed(2))
@@ -138,7 +147,9 @@ def test_without_inception_the_features_keep_their_shape() -> None:
     assert output.lesion is not None and output.lesion.shape == patch.shape
 
 
-@pytest.mark.parametrize("values", [{"width": 0.0}, {"etas": (1.0, 1.0, 1.0)}, {"etas": (0.0, 0.0, 0.0, 0.0)}])
+@pytest.mark.parametrize(
+    "values", [{"width": 0.0}, {"stitch": 0.6}, {"etas": (1.0, 1.0, 1.0)}, {"etas": (0.0, 0.0, 0.0, 0.0)}]
+)
 def test_impossible_shapes_are_refused(values: dict) -> None:
     with pytest.raises(InputError):
         DeepSCSettings(**values)
