@@ -143,7 +143,7 @@ def test_deepsc_is_trained_jointly_and_each_subnet_alone(sets: Path, tmp_path: P
     mean, low, high = result["joint"]["dice_gain"]
     assert low <= mean <= high
     rows = (tmp_path / "cases.csv").read_text(encoding="utf-8").splitlines()
-    assert len(rows) == 1 + 3 * 3 and rows[1].startswith("joint,3000,covid,")
+    assert len(rows) == 1 + 3 * 3 and rows[1].startswith("joint,5000,none,")
 
 
 def test_without_data_the_command_says_what_to_give(tmp_path: Path) -> None:
