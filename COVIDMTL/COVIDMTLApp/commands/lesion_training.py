@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import torch
 
     from ChestCTLib.progress import CancelCheck, Progress
-    from LesionSegLib.training.train_slices import SliceTrainingSettings
+    from LesionSegLib.training.train_slices import SliceRecipe
 
 
 class Recipe(str, Enum):
@@ -22,6 +22,7 @@ class Recipe(str, Enum):
 
     cpu = "cpu"
     accelerator = "accelerator"
+    pictures = "pictures"
 
 
 class Method(str, Enum):
@@ -61,7 +62,7 @@ CovidCt = Annotated[Path | None, typer.Option(help="Folder of covid_ct (classes,
 DeviceOption = Annotated[Device, typer.Option(help="What networks run on.")]
 SeedOption = Annotated[int, typer.Option(help="Seed of every random choice.")]
 EpochsOption = Annotated[int | None, typer.Option(help="Instead of the recipe's.")]
-RecipeOption = Annotated[Recipe, typer.Option(help="Sized for two CPU cores, or for an accelerator.")]
+RecipeOption = Annotated[Recipe, typer.Option(help="For two CPU cores, an accelerator, or single pictures.")]
 MODEL_ID = "my-lesions"
 READING = 0.2  # share of the progress: undoing an equalisation takes half a second a slice
 
@@ -114,8 +115,12 @@ def train_lesions(
             begin = start or SHIPPED_NETWORK
             fine_tune_on_corrections(out, corrections, begin, epochs, seed, own_id, device.value, progress, cancelled)
         elif method in (Method.multi_decoder, Method.single_decoder):
-            settings = _slice_settings(recipe.value, epochs, seed, method is Method.multi_decoder)
-            _train_slices(out, covid19_ct_seg, medseg100, settings, model_id, device, progress, cancelled)
+            slices = _slice_recipe(recipe.value, epochs, seed, method is Method.multi_decoder)
+            _train_slices(out, covid19_ct_seg, medseg100, slices, model_id, device, progress, cancelled)
+        elif recipe is Recipe.pictures:
+            from ChestCTLib.errors import InputError
+
+            raise InputError(f"The recipe pictures is not one of {method.value}.", "Use cpu or accelerator.")
         elif method is Method.deepsc_covid:
             request = DeepSCRequest(
                 out, recipe.value, phantoms, covid19_ct_seg, width, epochs, seed, device.value, test
@@ -188,10 +193,10 @@ def evaluate_lesions(
         else:
             from LesionSegLib.training.cross_validation import cross_validate
 
-            settings = _slice_settings(recipe.value, epochs, seed, method is Measured.multi_decoder)
+            chosen = _slice_recipe(recipe.value, epochs, seed, method is Measured.multi_decoder)
             singles = read_single_slices(medseg100, "train") if medseg100 else []
             wanted = tuple(only) if only else None
-            scores = cross_validate(cases, singles, out, settings, folds, wanted, where, rest, cancelled)
+            scores = cross_validate(cases, singles, out, chosen, folds, wanted, where, rest, cancelled)
         dices = [score.overlap.dice for score in scores if score.overlap.dice is not None]
         mean = sum(dices) / len(dices) if dices else None
         console.emit({"result": {"mean_dice": mean, "cases": len(dices)}})
@@ -218,21 +223,18 @@ def _evaluate_single_slices(
     console.emit({"result": {"dice": {row.name: row.dice for row in rows}}})
 
 
-def _slice_settings(recipe: str, epochs: int | None, seed: int, separate: bool) -> SliceTrainingSettings:
-    from dataclasses import replace
-
+def _slice_recipe(recipe: str, epochs: int | None, seed: int, separate: bool) -> SliceRecipe:
     from LesionSegLib.training.recipes import RECIPES
 
-    settings = RECIPES[recipe]
-    network = replace(settings.network, separate_decoders=separate)
-    return replace(settings, network=network, epochs=epochs or settings.epochs, seed=seed)
+    chosen = RECIPES[recipe].with_seed(seed).with_separate_decoders(separate)
+    return chosen.with_epochs(epochs) if epochs else chosen
 
 
 def _train_slices(
     out: Path,
     covid19_ct_seg: Path | None,
     medseg100: Path | None,
-    settings: SliceTrainingSettings,
+    recipe: SliceRecipe,
     model_id: str,
     device: Device,
     progress: Progress,
@@ -245,14 +247,14 @@ def _train_slices(
     from LesionSegLib.training.cross_validation import training_rows
     from LesionSegLib.training.export import export_multi_decoder
     from LesionSegLib.training.labelled_slices import read_segmented_cases, read_single_slices
-    from LesionSegLib.training.train_slices import train_slices
+    from LesionSegLib.training.train_slices import train_recipe
 
     if covid19_ct_seg is None and medseg100 is None:
         raise InputError("There is nothing to train on.", "Give --covid19-ct-seg, --medseg100 or both.")
     cases = read_segmented_cases(covid19_ct_seg, part(progress, 0.0, 0.1), cancelled) if covid19_ct_seg else []
     singles = read_single_slices(medseg100, "train") if medseg100 else []
     rows = training_rows(cases, singles)
-    network = train_slices(rows, out, settings, choose_device(device.value), part(progress, 0.1, 1.0), cancelled)
+    network = train_recipe(rows, out, recipe, choose_device(device.value), part(progress, 0.1, 1.0), cancelled)
     sets = [name for name, given in (("covid19_ct_seg", cases), ("medseg100 train", singles)) if given]
     card = export_multi_decoder(
         network, out, model_id, (), ", ".join(sets), "none held out by this command", "that of the training data"

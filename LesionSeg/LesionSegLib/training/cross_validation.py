@@ -26,7 +26,7 @@ from LesionSegLib.training.labelled_slices import (
     rows_of_single_slices,
     slices_of_cases,
 )
-from LesionSegLib.training.train_slices import SliceTrainingSettings, train_slices
+from LesionSegLib.training.train_slices import SliceRecipe, train_recipe
 from LesionSegLib.weights_files import save_weights
 
 log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ def cross_validate(
     cases: list[SegmentedCase],
     singles: list[SingleSlice],
     folder: Path,
-    settings: SliceTrainingSettings,
+    recipe: SliceRecipe,
     folds: int = 5,
     only: tuple[int, ...] | None = None,
     device: torch.device | None = None,
@@ -77,7 +77,7 @@ def cross_validate(
         cases: All cases of ``covid19_ct_seg``.
         singles: Slices of another set (other patients) that every fold also trains on; may be empty.
         folder: Existing folder; ``fold-N/`` with the log and weights and ``scores.csv`` are written into it.
-        settings: The recipe, the same for every fold.
+        recipe: The same for every fold.
         folds: Number of folds, by patient (:func:`LesionSegLib.training.folds.deal_folds`).
         only: Folds to run; all when None.
         device: Where to compute; the CPU when None.
@@ -95,7 +95,7 @@ def cross_validate(
         run = folder / f"fold-{fold}"
         run.mkdir(exist_ok=True)
         data = training_rows([case for case in cases if case.case not in dealt[fold]], singles)
-        network = train_slices(data, run, settings, device, own, cancelled)
+        network = train_recipe(data, run, recipe, device, own, cancelled)
         save_weights(network.state_dict(), run / "network.safetensors")
         for case in cases:
             if case.case in dealt[fold]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ChestCTLib.learning.log import TrainingLog
 from ChestCTLib.learning.seeding import derived_seed, seed_everything
-from ChestCTLib.progress import CancelCheck, Progress, never_cancelled, no_progress, raise_if_cancelled
+from ChestCTLib.progress import CancelCheck, Progress, never_cancelled, no_progress, part, raise_if_cancelled
 from LesionSegLib.losses.multi_label import MultiLabelLossSettings, label_alphas, multi_label_loss
 from LesionSegLib.networks.multi_decoder import MultiDecoderNet, MultiDecoderSettings
 from LesionSegLib.training.augment import AugmentSettings, augment
@@ -22,6 +22,8 @@ from LesionSegLib.training.labelled_slices import LEVELS, NO_CASE, LabelledSlice
 from LesionSegLib.training.run_state import RunState
 
 log = logging.getLogger(__name__)
+
+FIRST_SHARE = 0.8  # of the progress, where there is a first stage
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,60 @@ class SliceTrainingSettings:
     bfloat16: bool = True
     channels_last: bool = True
     seed: int = 0
+
+
+@dataclass(frozen=True)
+class SliceRecipe:
+    """A training of one stage or two.
+
+    Attributes:
+        settings: The training on all slices. After a first stage it keeps that stage's network.
+        volumes_first: A training before it on the slices of volumes alone; None goes without.
+    """
+
+    settings: SliceTrainingSettings
+    volumes_first: SliceTrainingSettings | None = None
+
+    def with_epochs(self, epochs: int) -> SliceRecipe:
+        """The same with this number of rounds in each stage."""
+        first = self.volumes_first and replace(self.volumes_first, epochs=epochs)
+        return SliceRecipe(replace(self.settings, epochs=epochs), first)
+
+    def with_seed(self, seed: int) -> SliceRecipe:
+        """The same with another seed."""
+        first = self.volumes_first and replace(self.volumes_first, seed=seed)
+        return SliceRecipe(replace(self.settings, seed=seed), first)
+
+    def with_separate_decoders(self, separate: bool) -> SliceRecipe:
+        """The same with a decoder for each label, or one for all."""
+
+        def changed(settings: SliceTrainingSettings) -> SliceTrainingSettings:
+            return replace(settings, network=replace(settings.network, separate_decoders=separate))
+
+        return SliceRecipe(changed(self.settings), self.volumes_first and changed(self.volumes_first))
+
+
+def train_recipe(
+    data: LabelledSlices,
+    folder: Path,
+    recipe: SliceRecipe,
+    device: torch.device | None = None,
+    progress: Progress = no_progress,
+    cancelled: CancelCheck = never_cancelled,
+) -> MultiDecoderNet:
+    """Train in the recipe's stages; arguments as for :func:`train_slices`.
+
+    The first stage keeps its log and checkpoint in ``volumes/``. Without any volume it is left out.
+    """
+    volumes = data.choose(np.flatnonzero(data.cases != NO_CASE))
+    start = None
+    if recipe.volumes_first is not None and len(volumes):
+        own = folder / "volumes"
+        own.mkdir(exist_ok=True)
+        first, second = part(progress, 0.0, FIRST_SHARE), part(progress, FIRST_SHARE, 1.0)
+        start = train_slices(volumes, own, recipe.volumes_first, device, first, cancelled)
+        progress = second
+    return train_slices(data, folder, recipe.settings, device, progress, cancelled, start)
 
 
 def train_slices(

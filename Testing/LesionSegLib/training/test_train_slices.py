@@ -27,7 +27,7 @@ from LesionSegLib.training.labelled_slices import (
 )
 from LesionSegLib.training.recipes import CPU_RECIPE
 from LesionSegLib.training.single_slice_scores import score_single_slices
-from LesionSegLib.training.train_slices import _alphas, train_slices
+from LesionSegLib.training.train_slices import SliceRecipe, _alphas, train_recipe, train_slices
 from LesionSegLib.weights_files import build_multi_decoder
 
 TINY = replace(
@@ -68,7 +68,7 @@ def toy_single(number: int) -> SingleSlice:
 def test_cross_validation_scores_every_held_out_case_once_and_learns(tmp_path: Path) -> None:
     cases = [toy_case(number) for number in range(6)]
     singles = [toy_single(number) for number in range(10, 14)]
-    scores = cross_validate(cases, singles, tmp_path, TINY, folds=2)
+    scores = cross_validate(cases, singles, tmp_path, SliceRecipe(TINY), folds=2)
     assert sorted(score.case for score in scores) == list(range(6))
     dices = [score.overlap.dice for score in scores]
     assert min(dice for dice in dices if dice is not None) > 0.7
@@ -87,6 +87,25 @@ def test_a_trained_network_comes_back_from_its_files_with_the_same_answers(tmp_p
     assert [score.name for score in score_single_slices(again, [toy_single(2)])] == [
         "infection", "ground glass", "consolidation",
     ]  # fmt: skip
+
+
+def test_a_recipe_of_two_stages_learns_from_volumes_before_it_sees_single_slices(tmp_path: Path) -> None:
+    first, last = replace(TINY, epochs=2), replace(TINY, epochs=1)
+    data = join([slices_of_cases([toy_case(0)]), rows_of_single_slices([toy_single(1)])])
+    for name in ("whole", "first", "second"):
+        (tmp_path / name).mkdir()
+    network = train_recipe(data, tmp_path / "whole", SliceRecipe(last, volumes_first=first))
+    start = train_slices(slices_of_cases([toy_case(0)]), tmp_path / "first", first)
+    by_hand = train_slices(data, tmp_path / "second", last, start=start)
+    for a, b in zip(network.state_dict().values(), by_hand.state_dict().values(), strict=True):
+        torch.testing.assert_close(a, b)
+    assert (tmp_path / "whole" / "volumes" / "log.csv").is_file()
+
+
+def test_without_volumes_a_recipe_has_one_stage(tmp_path: Path) -> None:
+    recipe = SliceRecipe(replace(TINY, epochs=1), volumes_first=TINY)
+    train_recipe(rows_of_single_slices([toy_single(1)]), tmp_path, recipe)
+    assert not (tmp_path / "volumes").exists()
 
 
 def test_rows_keep_their_neighbours_within_their_case() -> None:
