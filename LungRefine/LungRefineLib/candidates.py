@@ -11,7 +11,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from LungRefineLib.attached import attached_lesions
-from LungRefineLib.morphology import Mask, Triple, closed, enclosed
+from LungRefineLib.morphology import Mask, Triple, closed, distance_to, enclosed, opened
 from LungRefineLib.pleura import covered_by_pleura
 from LungRefineLib.rays import cast_rays
 from LungRefineLib.separated import separated_lesions
@@ -22,16 +22,30 @@ FAT_HU = (-130.0, -60.0)  # chest wall and pericardial fat; consolidation is den
 MOST_BONE = 0.03  # share of a dent: calcified granuloma at most
 MOST_FAT = 0.3  # share of a dent: consolidation mixed with air passes through the range of fat
 SMALL_HOLE_MM2 = 400.0  # a vessel across its course; the tip of a dome is flat and small, filling it costs nothing
+ROD_MM2 = 60.0  # 9 mm thick across a coronal or sagittal plane; a hilar artery is thicker
+LOOKS = 3  # hardly anything is found later
+THICK_MM = 4.0  # across thicker slices no plane but the axial one shows what is enclosed
+HILUM_MM = 20.0  # from the main bronchi: what a second look finds there are hilar vessels
 GAS_FREE_HU = -800.0  # gas beside the lung is below; so is lung, but that is found already
+HALF_AERATED_HU = (
+    -400.0,
+    -145.0,
+)  # thinner than any fat; the blurred border of lung and soft tissue passes through ...
+HALF_AERATED_MM = 2.5  # ... but a ball of this radius does not fit into it
 HAZE_REACH_MM = 40.0  # from the nearest aerated lung
 COSTAL_BEYOND_MM = 6.0  # aerated lung seen beyond a costal dent on its way out: specks at most
 COSTAL_BEFORE_MM = 12.0  # aerated lung seen before it, coming from the middle
 
 
 def with_haze(
-    lungs: npt.NDArray[np.uint8], smooth_hu: npt.NDArray[np.float32], haze_hu: float, allowed: Mask, spacing_mm: Triple
+    lungs: npt.NDArray[np.uint8],
+    smooth_hu: npt.NDArray[np.float32],
+    haze_hu: float,
+    allowed: Mask,
+    spacing_mm: Triple,
+    exact_hu: bool = False,
 ) -> npt.NDArray[np.uint8]:
-    """Add the ground glass that joins the aerated lungs.
+    """Add the ground glass, and thick half-aerated consolidation, that join the aerated lungs.
 
     Args:
         lungs: uint8 ``[z, y, x]``, aerated lungs, 1 right, 2 left.
@@ -39,11 +53,15 @@ def with_haze(
         haze_hu: Upper limit of the haze, HU.
         allowed: bool, the body without the large airways.
         spacing_mm: (z, y, x), mm.
+        exact_hu: Whether to add half-aerated consolidation.
 
     Returns:
         uint8, the lungs with the haze joined to them. Gas is left where it is: bowel lies close to the lungs.
     """
     haze = (smooth_hu < haze_hu) & (smooth_hu > GAS_FREE_HU) & allowed
+    if exact_hu:
+        half = (smooth_hu > HALF_AERATED_HU[0]) & (smooth_hu < HALF_AERATED_HU[1]) & allowed
+        haze |= opened(half, HALF_AERATED_MM, spacing_mm)
     steps = max(1, round(HAZE_REACH_MM / float(np.mean(spacing_mm))))
     grown = ndimage.binary_dilation(lungs > 0, iterations=steps, mask=haze | (lungs > 0))
     sides = nearest_side(grown, lungs, spacing_mm)
@@ -93,6 +111,11 @@ def candidates(
     found[attached] = nearest_side(attached, lungs, spacing_mm)[attached]
     separated = separated_lesions(air | (found > 0), smooth_hu, large_airway, spacing_mm)
     found[separated] = nearest_side(separated, lungs, spacing_mm)[separated]
+    if spacing_mm[0] <= THICK_MM:
+        beyond_hila = distance_to(large_airway, spacing_mm) > HILUM_MM
+        for side in (1, 2):
+            whole = (lungs == side) | (found == side)
+            found[enclosed(whole, SMALL_HOLE_MM2, spacing_mm, ROD_MM2, LOOKS) & beyond_hila] = side
     return found
 
 

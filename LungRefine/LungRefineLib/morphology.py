@@ -13,6 +13,8 @@ Triple = tuple[float, float, float]
 IN_PLANE = np.zeros((3, 3, 3), bool)  # four neighbours within the slice
 IN_PLANE[1] = ndimage.generate_binary_structure(2, 1)
 
+ENOUGH_VOTES = 2  # of the three planes
+
 
 def distance_to(mask: Mask, spacing_mm: Triple) -> npt.NDArray[np.float32]:
     """Distance of every voxel to the nearest voxel of a mask.
@@ -77,32 +79,51 @@ def slice_holes(mask: Mask, most_pixels: float = np.inf) -> Mask:
         mask: bool ``[z, y, x]``.
         most_pixels: Larger holes stay open.
     """
+    labels, sizes = _hole_sizes(mask)
+    return np.asarray((sizes > 0) & (sizes <= most_pixels))[labels]
+
+
+def _hole_sizes(mask: Mask) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+    """Labels of the background of every slice along the first axis, and the pixels of each; 0 where it is no hole."""
     labels, count = ndimage.label(~mask, structure=IN_PLANE)
-    hole = np.bincount(labels.ravel(), minlength=count + 1) <= most_pixels
+    sizes = np.bincount(labels.ravel(), minlength=count + 1)
     for edge in (labels[:, 0], labels[:, -1], labels[:, :, 0], labels[:, :, -1]):
-        hole[np.unique(edge)] = False
-    hole[0] = False
-    return hole[labels]
+        sizes[np.unique(edge)] = 0
+    sizes[0] = 0
+    return labels, sizes
 
 
-def enclosed(mask: Mask, small_mm2: float, spacing_mm: Triple) -> Mask:
+def enclosed(mask: Mask, small_mm2: float, spacing_mm: Triple, thin_mm2: float = 0.0, looks: int = 1) -> Mask:
     """What a lung encloses: vessels and lesions, not a dome of the diaphragm.
 
     A lesion or vessel inside the lung is a hole in at least two of the axial, coronal and sagittal planes, a dome in
-    the axial plane alone. Small axial holes count by themselves, for thick slices have no other planes.
+    the axial plane alone. Small axial holes count by themselves, for thick slices have no other planes. What is filled
+    closes the planes across it, so that a second look finds what the first has left of a large consolidation.
 
     Args:
         mask: bool ``[z, y, x]``.
         small_mm2: Largest axial hole that counts by itself, mm².
         spacing_mm: (z, y, x), mm.
+        thin_mm2: Likewise in the other planes.
+        looks: How often to look.
 
     Returns:
         bool, the enclosed voxels alone.
     """
-    votes = np.zeros(mask.shape, np.uint8)
-    for axis in range(3):
-        votes += np.moveaxis(slice_holes(np.moveaxis(mask, axis, 0)), 0, axis)
-    return (votes >= 2) | slice_holes(mask, small_mm2 / (spacing_mm[1] * spacing_mm[2]))
+    dz, dy, dx = spacing_mm
+    pixels_mm2 = (dy * dx, dz * dx, dz * dy)
+    full = mask
+    for _ in range(looks):
+        votes = np.zeros(mask.shape, np.uint8)
+        for axis, (pixel, small) in enumerate(zip(pixels_mm2, (small_mm2, thin_mm2, thin_mm2), strict=True)):
+            labels, sizes = _hole_sizes(np.moveaxis(full, axis, 0))
+            worth = np.where(sizes > 0, np.where(sizes * pixel <= small, ENOUGH_VOTES, 1), 0).astype(np.uint8)
+            votes += np.moveaxis(worth[labels], 0, axis)
+        more = votes >= ENOUGH_VOTES
+        if not more.any():
+            break
+        full = full | more
+    return full & ~mask
 
 
 def filled_slices(mask: Mask) -> Mask:

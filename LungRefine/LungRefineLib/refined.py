@@ -13,6 +13,7 @@ from ChestCTLib.progress import CancelCheck, Progress, never_cancelled, no_progr
 from LungRefineLib import airway as airways
 from LungRefineLib.body import enclosed_air
 from LungRefineLib.border import border_model, crisp_border
+from LungRefineLib.bowel_gas import bowel_gas
 from LungRefineLib.candidates import BONE_HU, candidates, with_haze
 from LungRefineLib.classical import classical_mask
 from LungRefineLib.energy import minimise
@@ -80,6 +81,8 @@ def refine(
     raise_if_cancelled(cancelled)
     progress(0.4, "aerated lungs")
     air &= ~airways.airway_wall(airway, grid.spacing_mm)
+    gas = bowel_gas(air, grid.hu, grid.spacing_mm) if settings.exact_hu else np.zeros_like(air)
+    air &= ~gas
     lungs = aerated_lungs(air, grid.hu, grid.spacing_mm)
     warnings = _warnings(lungs, airway, grid)
     if not lungs.any():
@@ -89,7 +92,7 @@ def refine(
     box = grid.box_around(lungs > 0, MARGIN_MM)
     raise_if_cancelled(cancelled)
     progress(0.5, "opacities")
-    inside, opaque, sides = _energy_level(grid, box, lungs[box], body[box], airway, settings, cancelled)
+    inside, opaque, sides = _energy_level(grid, box, lungs[box], body[box], gas[box], airway, settings, cancelled)
     raise_if_cancelled(cancelled)
     progress(0.75, "border")
     model = border_model(grid.hu[box], inside, opaque, grid.spacing_mm, settings.border_share)
@@ -111,6 +114,7 @@ def _energy_level(
     box: tuple[slice, slice, slice],
     lungs: npt.NDArray[np.uint8],
     body: Mask,
+    gas: Mask,
     airway: airways.Airway,
     settings: LungSettings,
     cancelled: CancelCheck,
@@ -118,17 +122,18 @@ def _energy_level(
     hu = grid.hu[box]
     smooth = ndimage.gaussian_filter(hu, [min(1.0, 1.5 / step) for step in grid.spacing_mm])
     large_airway = dilate(airway.main[box], airways.WALL_MM, grid.spacing_mm) if airway.found else airway.main[box]
-    lungs = with_haze(lungs, smooth, settings.ground_glass_hu, body & ~large_airway, grid.spacing_mm)
+    no_lung = large_airway | gas
+    lungs = with_haze(lungs, smooth, settings.ground_glass_hu, body & ~no_lung, grid.spacing_mm, settings.exact_hu)
     dents = candidates(lungs, smooth, large_airway, grid.spacing_mm, settings.costal_reach_mm, settings.inner_reach_mm)
     aerated = lungs > 0
-    start = (aerated | (dents > 0)) & ~large_airway
+    start = (aerated | (dents > 0)) & ~no_lung
 
     force = np.full(hu.shape, -HOLD, np.float32)
     force[start] = OPACITY_FORCE
     force[start & (smooth > BONE_HU)] = BONE_FORCE
     force[start & (smooth < settings.ground_glass_hu)] = HOLD
     force[aerated] = HOLD
-    force[large_airway] = -HOLD
+    force[no_lung] = -HOLD
     level = minimise(start, force, grid.spacing_mm, cancelled)
     inside = _joined(level > 0.5, grid.voxel_ml)
     # Where the voxels' own HU must not move the border: dense lung that was recovered, and the wall of the airway.

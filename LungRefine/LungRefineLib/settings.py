@@ -21,6 +21,8 @@ class LungSettings:
         working_spacing_mm: Grid on which ``refined`` decides what belongs to the lungs; the border is brought to the
             input's own grid afterwards. Finer is slower and hardly better.
         ground_glass_hu: Lung that joins the aerated part and is darker than this is taken in, whatever its shape.
+        exact_hu: Whether HU are a scanner's own, so that consolidation can be told from fat, and gas from dark lung, by
+            some 50 HU. False for pictures whose HU are approximate: both are then left to their shape.
         costal_reach_mm: Radius of the largest opacity that is bridged where the lung meets the chest wall.
         inner_reach_mm: The same towards mediastinum, heart and diaphragm: small, or these would be swallowed.
         border_share: Share of lung from which a voxel on the border counts as lung; half of it by default.
@@ -32,6 +34,7 @@ class LungSettings:
     method: Method = "refined"
     working_spacing_mm: float = 2.0
     ground_glass_hu: float = -300.0
+    exact_hu: bool = True
     costal_reach_mm: float = 30.0
     inner_reach_mm: float = 4.0
     border_share: float = 0.5

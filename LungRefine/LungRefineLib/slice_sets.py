@@ -159,7 +159,7 @@ def _segment(
     cancelled: CancelCheck,
 ) -> Mask:
     if method == "refined":
-        settings = LungSettings(border_share=MASK_SHARE)
+        settings = LungSettings(exact_hu=False, border_share=MASK_SHARE)
         return refine(stack, spacing_mm, settings, progress, cancelled).lungs > 0
     # The published methods work slice by slice on 1 mm pixels; slices are not made up in between.
     flat = (1.0, spacing_mm[1], spacing_mm[2])

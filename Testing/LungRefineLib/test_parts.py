@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from LungRefineLib.attached import attached_lesions
+from LungRefineLib.bowel_gas import bowel_gas
+from LungRefineLib.candidates import with_haze
 from LungRefineLib.classical import classical_mask
 from LungRefineLib.energy import minimise
 from LungRefineLib.morphology import closed, distance_to, enclosed, opened
@@ -53,6 +55,50 @@ def test_a_lesion_inside_counts_as_enclosed_and_a_dome_from_below_does_not() -> 
     found = enclosed(lung & ~lesion & ~dome, 50.0, (1.0, 1.0, 1.0))
     assert found[lesion].all()
     assert found[dome & (np.indices(lung.shape)[0] < 12)].mean() < 0.05
+
+
+def test_a_second_look_finds_the_rod_that_the_first_leaves_inside_a_consolidation() -> None:
+    lung = np.ones((40, 60, 60), bool)
+    lung[0] = lung[-1] = False
+    lung[:, 0] = lung[:, -1] = lung[:, :, 0] = lung[:, :, -1] = False
+    rod = np.zeros_like(lung)
+    rod[18:21, 26:32, 5:] = True  # open to the body at one end, so that two planes show no hole
+    first = enclosed(lung & ~rod, 5.0, (1.0, 1.0, 1.0))
+    assert not first[19, 29, 20]
+    second = enclosed(lung & ~rod, 5.0, (1.0, 1.0, 1.0), thin_mm2=20.0, looks=2)
+    assert second[19, 29, 20] and not (second & ~rod).any()
+
+
+def gas_beside_lung(inside_lung: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """HU, air and a bubble: under the lung with a wall around, or within the lung."""
+    hu = np.full((40, 60, 60), 40, np.float32)
+    hu[20:, 5:55, 5:55] = -850
+    bubble = ball(hu.shape, (30 if inside_lung else 10, 30, 30), 7)
+    hu[bubble] = -1000
+    return hu, hu < -500, bubble
+
+
+def test_gas_under_the_dome_is_found_with_its_wall_and_a_bulla_is_not() -> None:
+    hu, air, bubble = gas_beside_lung(inside_lung=False)
+    found = bowel_gas(air, hu, (2.0, 2.0, 2.0))
+    assert found[bubble].all() and np.count_nonzero(found) < 3 * np.count_nonzero(bubble)
+    assert not found[hu == -850].any()
+    hu, air, _ = gas_beside_lung(inside_lung=True)
+    assert not bowel_gas(air, hu, (2.0, 2.0, 2.0)).any()
+
+
+def test_thick_half_aerated_consolidation_joins_the_lung_and_fat_and_a_blurred_border_do_not() -> None:
+    hu = np.full((30, 60, 60), 40, np.float32)
+    hu[:, :, :30] = -850
+    hu[:, :, 30] = -250  # the blurred border
+    hu[5:25, 5:25, 30:45] = -170  # consolidation
+    hu[5:25, 35:55, 30:45] = -100  # fat
+    lungs = (hu < -500).astype(np.uint8)
+    allowed = np.ones(hu.shape, bool)
+    grown = with_haze(lungs, hu, -300.0, allowed, (1.0, 1.0, 1.0), exact_hu=True)
+    assert grown[15, 15, 30:43].all()
+    assert not grown[15, 45, 30:].any() and not grown[15, 30, 30:].any()
+    assert not with_haze(lungs, hu, -300.0, allowed, (1.0, 1.0, 1.0))[:, :, 30:].any()
 
 
 def test_the_pleura_bridges_a_dent_along_its_curve() -> None:
