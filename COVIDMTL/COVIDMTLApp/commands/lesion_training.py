@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import torch
 
     from ChestCTLib.progress import CancelCheck, Progress
-    from LesionSegLib.training.train_slices import SliceRecipe
+    from LesionSegLib.training.train_slices import SliceRecipe, SliceTrainingSettings
 
 
 class Recipe(str, Enum):
@@ -224,10 +224,15 @@ def _evaluate_single_slices(
 
 
 def _slice_recipe(recipe: str, epochs: int | None, seed: int, separate: bool) -> SliceRecipe:
+    from dataclasses import replace
+
     from LesionSegLib.training.recipes import RECIPES
 
-    chosen = RECIPES[recipe].with_seed(seed).with_separate_decoders(separate)
-    return chosen.with_epochs(epochs) if epochs else chosen
+    def asked(settings: SliceTrainingSettings) -> SliceTrainingSettings:
+        network = replace(settings.network, separate_decoders=separate)
+        return replace(settings, network=network, epochs=epochs or settings.epochs, seed=seed)
+
+    return RECIPES[recipe].each(asked)
 
 
 def _train_slices(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -76,23 +77,9 @@ class SliceRecipe:
     settings: SliceTrainingSettings
     volumes_first: SliceTrainingSettings | None = None
 
-    def with_epochs(self, epochs: int) -> SliceRecipe:
-        """The same with this number of rounds in each stage."""
-        first = self.volumes_first and replace(self.volumes_first, epochs=epochs)
-        return SliceRecipe(replace(self.settings, epochs=epochs), first)
-
-    def with_seed(self, seed: int) -> SliceRecipe:
-        """The same with another seed."""
-        first = self.volumes_first and replace(self.volumes_first, seed=seed)
-        return SliceRecipe(replace(self.settings, seed=seed), first)
-
-    def with_separate_decoders(self, separate: bool) -> SliceRecipe:
-        """The same with a decoder for each label, or one for all."""
-
-        def changed(settings: SliceTrainingSettings) -> SliceTrainingSettings:
-            return replace(settings, network=replace(settings.network, separate_decoders=separate))
-
-        return SliceRecipe(changed(self.settings), self.volumes_first and changed(self.volumes_first))
+    def each(self, change: Callable[[SliceTrainingSettings], SliceTrainingSettings]) -> SliceRecipe:
+        """The same with every stage changed."""
+        return SliceRecipe(change(self.settings), self.volumes_first and change(self.volumes_first))
 
 
 def train_recipe(
